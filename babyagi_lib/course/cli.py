@@ -1,0 +1,104 @@
+"""`babyagi`, the course's command line. Each command is a thin call into the module that does the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Run, refresh and publish the lessons of this course."
+)
+
+Lessons = Annotated[
+    list[str] | None,
+    typer.Argument(help="Lessons by number or name, such as 04; all of them by default.", show_default=False),
+]
+Out = Annotated[Path, typer.Option(help="Folder for executed notebooks, report.json and the book.")]
+BUILD = Path("build")
+
+
+@app.command()
+def run(
+    lessons: Lessons = None,
+    profile: Annotated[
+        str, typer.Option(help="smoke (seconds), cpu (as the notebooks are), gpu (real size, from the hub).")
+    ] = "cpu",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a lesson's parameter.")
+    ] = None,
+    out: Out = BUILD,
+) -> None:
+    """Execute lessons and write the executed notebooks and report.json."""
+    from babyagi_lib.course import running, tables
+    from babyagi_lib.course.lessons import Course
+
+    course = Course.find()
+    chosen = course.select(lessons or [])
+    report = running.run(course, chosen, profile, settings or [], out)
+    tables.show_report(report, [lesson.name for lesson in chosen])
+    _fail_if_any_failed(report, [lesson.name for lesson in chosen])
+
+
+@app.command()
+def course(out: Out = BUILD) -> None:
+    """Execute every lesson, build the book, and say which page to open."""
+    from babyagi_lib.course import book as books
+    from babyagi_lib.course import running, tables
+    from babyagi_lib.course.lessons import Course
+
+    found = Course.find()
+    report = running.run(found, found.lessons, "cpu", [], out)
+    page = books.build(found, out)
+    tables.show_report(report, [lesson.name for lesson in found.lessons])
+    typer.echo(f"Open {page}")
+    _fail_if_any_failed(report, [lesson.name for lesson in found.lessons])
+
+
+@app.command()
+def book(out: Out = BUILD) -> None:
+    """Build the book from the executed notebooks (from the committed ones where a lesson has not been run)."""
+    from babyagi_lib.course import book as books
+    from babyagi_lib.course.lessons import Course
+
+    typer.echo(f"Open {books.build(Course.find(), out)}")
+
+
+@app.command()
+def refresh(lessons: Lessons = None, out: Out = BUILD) -> None:
+    """Write executed outputs back into notebooks/, and their figures into the README."""
+    from babyagi_lib.course import refreshing
+    from babyagi_lib.course.lessons import Course
+
+    found = Course.find()
+    for name in refreshing.refresh(found, found.select(lessons or []), out):
+        typer.echo(f"refreshed {name}")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at this machine and say what to do about what is missing."""
+    from babyagi_lib.course import doctor as doctors
+
+    findings = doctors.examine()
+    for finding in findings:
+        typer.echo(finding.line())
+    if any(not finding.ok and finding.needed for finding in findings):
+        raise typer.Exit(1)
+
+
+def _fail_if_any_failed(report: dict, names: list[str]) -> None:
+    if any(report["lessons"][name]["status"] == "failed" for name in names):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: an error that the user can mend is one line on stderr and exit code 2."""
+    from babyagi_lib.course.lessons import CourseError
+
+    try:
+        app()
+    except CourseError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from error

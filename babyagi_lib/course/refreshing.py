@@ -1,0 +1,87 @@
+"""`babyagi refresh`: executed outputs back into `notebooks/`, and the figures in the README with them.
+
+The committed notebooks are the one source of every published figure: README and book read it from their outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, source, write_atomically
+from babyagi_lib.course.running import read_report
+from babyagi_lib.course.tables import gigabytes, headline, minutes
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+COST = re.compile(r"(<!-- cost -->).*?(<!-- /cost -->)", re.DOTALL)
+MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
+
+
+def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
+    """Write the outputs of a default `cpu` run back into the notebooks, and rewrite the README's course map.
+
+    Raises:
+        CourseError: a lesson has not been run with its present source and its own parameters; nothing is written.
+    """
+    report = read_report(out)
+    texts = {}
+    for lesson in lessons:
+        entry = report["lessons"].get(lesson.name, {})
+        if entry.get("status") != "ok" or entry["key"] != course.key(lesson, {}):
+            raise CourseError(
+                f"{lesson.name} has no run of its present source with its own parameters in {out}: babyagi run {lesson.name[:2]}"
+            )
+        executed = json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8"))
+        texts[lesson.path] = json.dumps(merge(lesson.notebook, executed), indent=1, ensure_ascii=False) + "\n"
+    for path, text in texts.items():
+        write_atomically(path, text)
+    readme = course.root / "README.md"
+    write_atomically(readme, with_map(readme.read_text(encoding="utf-8"), Course(course.root)))
+    return [lesson.name for lesson in lessons]
+
+
+def merge(notebook: dict, executed: dict) -> dict:
+    """The committed notebook with the outputs of its executed copy, without what differs from run to run for no reason."""
+    ran = iter(
+        cell
+        for cell in executed["cells"]
+        if cell["cell_type"] == "code" and "injected-parameters" not in cell["metadata"].get("tags", [])
+    )
+    state = (
+        executed["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    )
+    cost = executed["metadata"]["babyagi"]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            done = next(ran)
+            cell["execution_count"] = done["execution_count"]
+            cell["outputs"] = [o for o in done["outputs"] if _worth_keeping(o, state)]
+        elif COST.search(source(cell)):
+            told = f"about {minutes(cost['seconds'])}, {gigabytes(cost['peak_memory_mb'])} of memory at its peak ({cost['machine']})"
+            cell["source"] = COST.sub(rf"\g<1>{told}\g<2>", source(cell)).splitlines(keepends=True)
+    notebook["metadata"]["babyagi"] = cost
+    return notebook
+
+
+def _worth_keeping(output: dict, widget_state: dict) -> bool:
+    """Progress bars and warnings on stderr go, and so do widgets that were closed (nothing could draw them)."""
+    if output["output_type"] == "stream":
+        return output["name"] != "stderr"
+    view = output.get("data", {}).get(WIDGET)
+    return view is None or view["model_id"] in widget_state
+
+
+def with_map(readme: str, course: Course) -> str:
+    """README text with its course map written anew from the committed notebooks."""
+    rows = ["| lesson | time | peak memory | what it measured |", "|---|---|---|---|"]
+    for lesson in course.lessons:
+        cost = lesson.notebook["metadata"].get("babyagi")
+        if cost:
+            found = headline(figures(lesson.notebook), count=3)
+            rows.append(
+                f"| [{lesson.title}](notebooks/{lesson.path.name}) | {minutes(cost['seconds'])} | {gigabytes(cost['peak_memory_mb'])} | {found} |"
+            )
+    table: Callable[[re.Match], str] = lambda match: match[1] + "\n".join(rows) + "\n" + match[2]  # noqa: E731
+    return MAP.sub(table, readme)

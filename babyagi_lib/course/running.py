@@ -1,0 +1,153 @@
+"""`babyagi run`: execute lessons with papermill and keep a report of what they measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, versions, write_atomically
+
+REPORT = "report.json"
+
+
+def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str], out: Path) -> dict[str, Any]:
+    """Run lessons one after another and return the report, which is also written to `out/report.json`.
+
+    A lesson whose notebook, parameters, library, data and versions have not changed since its last good run into
+    `out` is skipped. A lesson that fails is recorded with its cell and error, and the next one runs.
+
+    Raises:
+        CourseError: something in the call is wrong; then nothing has run.
+    """
+    from filelock import FileLock, Timeout
+    from tqdm import tqdm
+
+    plan = course.plan(lessons, profile, settings)
+    keys = {lesson.name: course.key(lesson, plan[lesson.name]) for lesson in lessons}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise CourseError(
+            f"another run is writing to {out}; wait for it or choose another folder with --out"
+        ) from error
+    except OSError as error:
+        raise CourseError(f"cannot write to {out} ({error.strerror}); choose another folder with --out") from error
+    with lock:
+        report = read_report(out)
+        with tqdm(lessons, desc="Lessons", unit="lesson") as bar:
+            for lesson in bar:
+                bar.set_postfix_str(lesson.name)
+                old = report["lessons"].get(lesson.name, {})
+                copy = out / f"{lesson.name}.ipynb"
+                if old.get("key") == keys[lesson.name] and old["status"] == "ok" and copy.is_file():
+                    bar.write(f"{lesson.name}: unchanged since its last run, skipped")
+                    continue
+                entry = _run_one(lesson, plan[lesson.name], profile, out)
+                if entry["status"] == "failed":
+                    bar.write(f"{lesson.name}: FAILED in cell {entry['cell']}: {entry['error']}")
+                report["lessons"][lesson.name] = entry | {"key": keys[lesson.name]}
+                write_atomically(out / REPORT, json.dumps(report, indent=1, ensure_ascii=False))
+    return report
+
+
+def read_report(out: Path) -> dict[str, Any]:
+    """The report of earlier runs into a folder; an empty one if there is none that can be read."""
+    try:
+        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        report["lessons"].items()
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return {"lessons": {}}
+    return report
+
+
+def _run_one(lesson: Lesson, parameters: dict[str, Any], profile: str, out: Path) -> dict[str, Any]:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    copy, unfinished, failed = (
+        out / f"{lesson.name}{ending}" for ending in (".ipynb", ".unfinished.ipynb", ".failed.ipynb")
+    )
+    failed.unlink(missing_ok=True)
+    entry: dict[str, Any] = {
+        "title": lesson.title,
+        "status": "ok",
+        "profile": profile,
+        "parameters": lesson.parameters | parameters,
+        "versions": versions(),
+        "machine": machine(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+    started = time.perf_counter()
+    with peak_memory() as peak:
+        try:
+            papermill.execute_notebook(
+                lesson.path,
+                unfinished,
+                parameters=parameters,
+                cwd=lesson.path.parent,
+                kernel_name="python3",
+                progress_bar={"leave": False, "position": 1, "desc": lesson.name},
+            )
+        except PapermillExecutionError as error:
+            entry |= {"status": "failed", "cell": error.cell_index, "error": f"{error.ename}: {error.evalue}"[:500]}
+        except DeadKernelError:
+            entry |= {"status": "failed", "cell": None, "error": "the kernel died, most often for want of memory"}
+    entry["seconds"] = round(time.perf_counter() - started, 1)
+    entry["peak_memory_mb"] = round(max(peak) / 2**20)
+    if entry["status"] == "failed":
+        if unfinished.is_file():
+            unfinished.replace(failed)
+        return entry
+
+    notebook = json.loads(unfinished.read_text(encoding="utf-8"))
+    entry["figures"] = figures(notebook)
+    notebook["metadata"].pop("papermill", None)  # holds paths of this machine
+    notebook["metadata"]["babyagi"] = {k: v for k, v in entry.items() if k not in ("figures", "title", "status")}
+    write_atomically(copy, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    unfinished.unlink()
+    return entry
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Watch the processes started meanwhile; the list's maximum is their peak resident memory in bytes, together."""
+    import psutil
+
+    me, samples, done = psutil.Process(os.getpid()), [0], threading.Event()
+    before = {child.pid for child in me.children(recursive=True)}
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            total = 0
+            for child in me.children(recursive=True):
+                if child.pid not in before:
+                    try:
+                        total += child.memory_info().rss
+                    except psutil.Error:  # it ended between the two calls
+                        continue
+            samples.append(total)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join()
+
+
+def machine() -> str:
+    """The machine in words, such as "2 CPU cores, x86_64, Linux"."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} CPU cores, {platform.machine()}, {platform.system()}"

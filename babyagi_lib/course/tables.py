@@ -1,0 +1,37 @@
+"""The tables that the tool shows and writes: one line per lesson with what it took and what it measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def minutes(seconds: float) -> str:
+    """Seconds as a reader says them: "40 s", "2.5 min"."""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+
+
+def gigabytes(megabytes: float) -> str:
+    return f"{megabytes / 1024:.1f} GB"
+
+
+def headline(figures: list[dict[str, Any]], count: int = 2) -> str:
+    """The first figures of a lesson in one phrase."""
+    return "; ".join(f"{figure['label']} {figure['text']}" for figure in figures[:count])
+
+
+def show_report(report: dict[str, Any], names: list[str]) -> None:
+    """Print what a run did, one row per lesson."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("lesson", "time", "peak memory", "measured")
+    for name in names:
+        entry = report["lessons"][name]
+        if entry["status"] == "failed":
+            where = "" if entry["cell"] is None else f" in cell {entry['cell']}"
+            table.add_row(name, "[red]failed", "", f"{entry['error']}{where}")
+        else:
+            table.add_row(
+                name, minutes(entry["seconds"]), gigabytes(entry["peak_memory_mb"]), headline(entry["figures"])
+            )
+    Console().print(table)

@@ -1,0 +1,76 @@
+"""How a notebook publishes what it measured. Used by every notebook, at its end.
+
+`publish` shows the reader a table and puts the same figures into the same output as JSON, which is where
+`babyagi run`, the README and the book's results page read them. So a figure has one source: the cell that made it.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import asdict, dataclass
+
+MIME = "application/vnd.babyagi.measured+json"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number.
+
+    Attributes:
+        name: how programs refer to it, such as `entity_f1`.
+        label: how a reader does, such as "Entity F1, test".
+        value: the number, unrounded.
+        on: exactly which model and data produced it.
+        unit: "" for shares and scores, else "s", "sentences", "tokens/s", ...
+        digits: decimals worth showing.
+    """
+
+    name: str
+    label: str
+    value: float
+    on: str
+    unit: str = ""
+    digits: int = 3
+
+    @property
+    def text(self) -> str:
+        """The value as a reader sees it, such as `0.873` or `2,712 tokens/s`."""
+        return f"{self.value:,.{self.digits}f} {self.unit}".rstrip()
+
+
+def publish(*figures: Figure) -> None:
+    """Show figures as a table and, in the same output, as JSON under `MIME`.
+
+    Raises:
+        ValueError: no figure, two of one name, or a value that is not a finite number.
+    """
+    from IPython.display import display
+
+    display(bundle(figures), raw=True)
+
+
+def bundle(figures: tuple[Figure, ...]) -> dict:
+    """The output that `publish` displays, by MIME type."""
+    if not figures:
+        raise ValueError("publish was given no figures")
+    names = [figure.name for figure in figures]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two figures share a name: {', '.join(sorted(n for n in names if names.count(n) > 1))}")
+    for figure in figures:
+        if not math.isfinite(figure.value):
+            raise ValueError(f"{figure.name} is {figure.value}, not a finite number")
+    rows = [(figure.label, figure.text, figure.on) for figure in figures]
+    head = ("measured", "value", "on")
+    return {
+        MIME: {"figures": [asdict(figure) | {"text": figure.text} for figure in figures]},
+        "text/html": _html_table(head, rows),
+        "text/plain": "\n".join(f"{label}: {text} ({on})" for label, text, on in rows),
+    }
+
+
+def _html_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    def line(cells: tuple[str, ...], tag: str) -> str:
+        return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells) + "</tr>"
+
+    return f"<table><thead>{line(head, 'th')}</thead><tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"

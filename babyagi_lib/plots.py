@@ -1,0 +1,191 @@
+"""The course's figures, each with alt text, in colours that colour-blind readers can tell apart. Used by lesson 04.
+
+Every function here draws one figure and shows it with `show`; the numbers come from the caller.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from babyagi_lib.tagging import entities
+from babyagi_lib.training import History
+
+# Okabe & Ito (2008), safe for the common forms of colour blindness.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+TYPE_COLOURS = {"PER": "#56B4E9", "ORG": "#E69F00", "LOC": "#3FBF9B", "MISC": "#D79BBE"}
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display a figure as PNG with its alt text, and close it."""
+    from IPython.display import display
+
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    display({"image/png": image.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def history(run: History, score_name: str = "validation score") -> None:
+    """Loss per step, its running mean, and the validation score after each epoch, over steps."""
+    steps = [s["step"] for s in run.steps]
+    losses = np.array([s["loss"] for s in run.steps])
+    width = max(1, len(losses) // 20)
+    smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.1), constrained_layout=True)
+    left.plot(steps, losses, color=GREY, alpha=0.35, linewidth=0.8, label="each step")
+    left.plot(steps[width - 1 :], smooth, color=BLUE, linewidth=2, label=f"mean of {width} steps")
+    left.set(xlabel="step", ylabel="training loss", ylim=(0, None))
+    left.legend(frameon=False)
+    scores = [s["score"] for s in run.scores]
+    right.plot([s["step"] for s in run.scores], scores, "o-", color=ORANGE)
+    if run.best_step is not None:
+        best = next(s["score"] for s in run.scores if s["step"] == run.best_step)
+        right.plot(run.best_step, best, "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
+        right.annotate(
+            "kept", (run.best_step, best), textcoords="offset points", xytext=(0, -18), ha="center", color=BLUE
+        )
+    right.set(xlabel="step", ylabel=score_name, xlim=(0, None))
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    show(
+        figure,
+        f"Two panels over {len(steps)} training steps. Left: training loss falls from {smooth[0]:.2f} to {smooth[-1]:.2f}. "
+        f"Right: {score_name} after each epoch, from {scores[0]:.3f} to {max(scores):.3f} at best; the best is circled.",
+    )
+
+
+def confusion(types: Sequence[str], table: np.ndarray) -> None:
+    """Share of each gold type's words (rows) that were given each type (columns); counts in the cells."""
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    figure, axes = plt.subplots(figsize=(4.6, 3.9), constrained_layout=True)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), count in np.ndenumerate(table):
+        axes.text(
+            j, i, f"{count:,}", ha="center", va="center", fontsize=9, color="white" if shares[i, j] > 0.5 else "black"
+        )
+    axes.set(xticks=range(len(types)), xticklabels=types, yticks=range(len(types)), yticklabels=types)
+    axes.set(xlabel="predicted", ylabel="gold")
+    axes.spines[:].set_visible(False)
+    off = table - np.diag(np.diag(table))
+    i, j = np.unravel_index(off.argmax(), off.shape)
+    show(
+        figure,
+        f"Confusion between types, in words. Most words lie on the diagonal; the largest confusion is gold {types[i]} "
+        f"predicted as {types[j]}, {off[i, j]} words.",
+    )
+
+
+def recall_by_frequency(labels: Sequence[str], found: Sequence[int], total: Sequence[int], caption: str) -> None:
+    """Bars of recall for mentions grouped by how often their text occurs as a mention in training.
+
+    Args:
+        labels: a name for each group, such as "never" or "2-4 times".
+        found, total: mentions found, and mentions, in each group.
+        caption: what was counted, for the axis.
+    """
+    shares = [f / t if t else 0.0 for f, t in zip(found, total, strict=True)]
+    figure, axes = plt.subplots(figsize=(5.6, 3.1), constrained_layout=True)
+    bars = axes.bar(labels, shares, color=[ORANGE, *[BLUE] * (len(labels) - 1)], width=0.65)
+    axes.bar_label(bars, [f"{s:.0%} of {t}" for s, t in zip(shares, total, strict=True)], padding=2, fontsize=9)
+    axes.set(ylabel="recall", ylim=(0, 1.1), xlabel=caption)
+    axes.spines[["top", "right"]].set_visible(False)
+    told = ", ".join(f"{label}: {share:.0%}" for label, share in zip(labels, shares, strict=True))
+    show(figure, f"Bar chart of recall by how often a mention's text occurs in training. {told}.")
+
+
+def pieces_per_word(names: Sequence[int], others: Sequence[int], most: int = 6) -> None:
+    """Share of words by the number of pieces they are cut into, for words of names and for all others."""
+    counts = np.arange(1, most + 1)
+    figure, axes = plt.subplots(figsize=(5.6, 3.0), constrained_layout=True)
+    for offset, colour, label, data in ((-0.2, ORANGE, "words in names", names), (0.2, BLUE, "other words", others)):
+        clipped = np.minimum(data, most)
+        axes.bar(counts + offset, [(clipped == c).mean() for c in counts], width=0.38, color=colour, label=label)
+    axes.set(xlabel="pieces in the word", ylabel="share of words", xticks=counts)
+    axes.set_xticklabels([*map(str, counts[:-1]), f"{most}+"])
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    show(
+        figure,
+        f"Bar chart of pieces per word. {np.mean(np.array(others) == 1):.0%} of ordinary words are one piece, "
+        f"but only {np.mean(np.array(names) == 1):.0%} of words in names are.",
+    )
+
+
+def score_bars(scores: dict[str, float], title: str) -> None:
+    """Horizontal bars, one per way of scoring the same predictions."""
+    figure, axes = plt.subplots(figsize=(6.6, 0.45 * len(scores) + 0.8), constrained_layout=True)
+    colours = [ORANGE if "entity" in name.lower() else BLUE for name in scores]
+    bars = axes.barh(list(scores), list(scores.values()), color=colours, height=0.62)
+    axes.bar_label(bars, [f"{value:.3f}" for value in scores.values()], padding=3)
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1.12), title=title)
+    axes.set_xticks([])
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    show(figure, f"{title}: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()) + ".")
+
+
+def alignment(pieces: Sequence[str], rows: dict[str, Sequence[str]], right: Sequence[str]) -> str:
+    """HTML table of pieces with rows of labels under them; a label that differs from `right` is marked.
+
+    A label that differs is red, bold and has a cross, so that colour is not all that tells it apart.
+    """
+    cell = 'style="text-align:center;padding:2px 6px"'
+    lines = ["<tr><th>piece</th>" + "".join(f"<td {cell}><code>{html.escape(p)}</code></td>" for p in pieces) + "</tr>"]
+    for name, labels in rows.items():
+        cells = ""
+        for label, wanted in zip(labels, right, strict=True):
+            wrong = label != wanted and name != "word"
+            mark = ";color:#B00020;font-weight:bold;background:#FFE9E9" if wrong else ""
+            cells += (
+                f'<td style="text-align:center;padding:2px 6px{mark}">{html.escape(label)}{" ✗" if wrong else ""}</td>'
+            )
+        lines.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
+    return f'<div style="overflow-x:auto"><table>{"".join(lines)}</table></div>'
+
+
+def show_source(thing: object) -> None:
+    """Display the source of a library function or class, so that a lesson never carries a copy of it."""
+    import inspect
+
+    from IPython.display import Markdown, display
+
+    display(Markdown(f"```python\n{inspect.getsource(thing)}```"))
+
+
+def tagged(words: Sequence[str], gold: Sequence[str] | None, predicted: Sequence[str]) -> str:
+    """HTML of one sentence with its mentions coloured: predicted above the line, gold below where it differs.
+
+    Args:
+        words, predicted: words and their predicted tags.
+        gold: the right tags, or None for new text, where only the prediction is known.
+    """
+
+    def line(tags: Sequence[str], name: str) -> str:
+        spans = {start: (kind, end) for kind, start, end in entities(tags)}
+        parts, i = [], 0
+        while i < len(words):
+            if i in spans:
+                kind, end = spans[i]
+                text = html.escape(" ".join(words[i:end]))
+                colour = TYPE_COLOURS.get(kind, "#BBBBBB")
+                parts.append(
+                    f'<span style="background:{colour};color:#000;border-radius:3px;padding:0 3px">{text} '
+                    f"<small><b>{html.escape(kind)}</b></small></span>"
+                )
+                i = end
+            else:
+                parts.append(html.escape(words[i]))
+                i += 1
+        label = f'<span style="display:inline-block;min-width:5.5em"><i>{name}</i></span>' if name else ""
+        return f'<div style="line-height:1.9">{label}{" ".join(parts)}</div>'
+
+    if gold is None:
+        return line(predicted, "")
+    return f'<div style="margin-bottom:0.8em">{line(predicted, "predicted")}{line(gold, "gold")}</div>'

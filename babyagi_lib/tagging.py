@@ -1,0 +1,265 @@
+"""Word-level tags to word pieces and back, and how tags are scored. Used by lesson 04.
+
+A tagger reads word pieces, people annotate words. `encode` cuts sentences into windows of pieces in which
+exactly one piece of every word carries that word's tag; `decode` turns predictions for those pieces into
+tags for words again. Both are exact inverses for any words and tags (tested as a property).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORE = -100  # torch's cross-entropy leaves targets with this value out
+
+
+# --- words to pieces --------------------------------------------------------------------------------------
+
+CASES = ("lower", "Capitalised", "UPPER", "miXed", "no letters")
+
+
+def case_of(word: str) -> int:
+    """Index into `CASES`: what an uncased encoder no longer sees of a word."""
+    if not any(c.isalpha() for c in word):
+        return 4
+    if word == word.lower():
+        return 0
+    if word == word.upper():
+        return 2 if len(word) > 1 else 1
+    if word[:1].isupper() and word[1:] == word[1:].lower():
+        return 1
+    return 3
+
+
+@dataclass
+class Encoded:
+    """Sentences as windows of word pieces.
+
+    Attributes:
+        windows: one dict per window with lists of equal length: `input_ids`, `case_ids` (index into `CASES`
+            of the word each piece belongs to, 4 for special tokens) and `labels` (tag index at the first
+            piece of each word, `IGNORE` elsewhere).
+        sentence_of: for each window, the index of the sentence it is part of.
+        split: indices of sentences that did not fit into one window and were split between words.
+        cut: (sentence, word) indices of words longer than a window, of which only the first pieces are read.
+    """
+
+    windows: list[dict[str, list[int]]] = field(default_factory=list)
+    sentence_of: list[int] = field(default_factory=list)
+    split: list[int] = field(default_factory=list)
+    cut: list[tuple[int, int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def report(self) -> str:
+        """One line about what did not fit, or about all having fitted."""
+        if not self.split and not self.cut:
+            return f"{len(self.windows):,} sentences, each whole in one window"
+        return (
+            f"{len(self.windows):,} windows; {len(self.split)} sentence(s) too long for the encoder were split between "
+            f"words, {len(self.cut)} word(s) longer than a window were cut; every word still gets a tag"
+        )
+
+
+def encode(
+    sentences: Sequence[Sequence[str]],
+    tags: Sequence[Sequence[str]] | None,
+    tag_names: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    max_pieces: int | None = None,
+) -> Encoded:
+    """Cut sentences into windows of word pieces, tags at the first piece of each word.
+
+    Args:
+        sentences: words of each sentence.
+        tags: a tag for each word, or None to encode without labels (all are `IGNORE` but the first pieces,
+            which are 0, so that `decode` still finds the words).
+        tag_names: the tags in the order of the head's outputs.
+        tokenizer: a fast tokenizer.
+        max_pieces: pieces in a window with the special tokens; the tokenizer's own limit if None.
+
+    A word the tokenizer makes nothing of (a lone control character, say) becomes one unknown token, so
+    that every word keeps its place.
+
+    Raises:
+        ValueError: a sentence and its tags differ in length, or a tag is not in `tag_names`.
+    """
+    limit = max_pieces or min(tokenizer.model_max_length, 512)
+    room = limit - 2
+    if room < 1:
+        raise ValueError(f"max_pieces is {limit}; a window needs room for two special tokens and one piece")
+    tag_index = {tag: i for i, tag in enumerate(tag_names)}
+    encoded = Encoded()
+    for s, words in enumerate(sentences):
+        word_tags = [tag_names[0]] * len(words) if tags is None else tags[s]
+        if len(word_tags) != len(words):
+            raise ValueError(f"sentence {s} has {len(words)} words and {len(word_tags)} tags")
+        unknown = sorted(set(word_tags) - tag_index.keys())
+        if unknown:
+            raise ValueError(f"sentence {s} has tags that the model does not know: {', '.join(unknown)}")
+
+        pieces, cases, labels = [], [], []
+        windows_before = len(encoded)
+        for w, ids in enumerate(word_pieces(words, tokenizer)):
+            if len(ids) > room:
+                encoded.cut.append((s, w))
+                ids = ids[:room]
+            if len(pieces) + len(ids) > room:
+                _close_window(encoded, s, pieces, cases, labels, tokenizer)
+                pieces, cases, labels = [], [], []
+            pieces += ids
+            cases += [case_of(words[w])] * len(ids)
+            labels += [tag_index[word_tags[w]]] + [IGNORE] * (len(ids) - 1)
+        _close_window(encoded, s, pieces, cases, labels, tokenizer)
+        if len(encoded) > windows_before + 1:
+            encoded.split.append(s)
+    return encoded
+
+
+def word_pieces(words: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    """Piece ids of each word, at least one per word (the unknown token where the tokenizer makes nothing of it)."""
+    pieces: list[list[int]] = [[] for _ in words]
+    if words:
+        batch = tokenizer(
+            list(words), is_split_into_words=True, add_special_tokens=False, truncation=False, verbose=False
+        )
+        for word, piece in zip(batch.word_ids(), batch["input_ids"], strict=True):
+            pieces[word].append(piece)
+    return [ids or [tokenizer.unk_token_id] for ids in pieces]
+
+
+def _close_window(
+    encoded: Encoded,
+    sentence: int,
+    pieces: list[int],
+    cases: list[int],
+    labels: list[int],
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    encoded.windows.append(
+        {
+            "input_ids": [tokenizer.cls_token_id, *pieces, tokenizer.sep_token_id],
+            "case_ids": [4, *cases, 4],
+            "labels": [IGNORE, *labels, IGNORE],
+        }
+    )
+    encoded.sentence_of.append(sentence)
+
+
+def decode(encoded: Encoded, predictions: Iterable[Sequence[int]], tag_names: Sequence[str]) -> list[list[str]]:
+    """Tags of words from predictions for pieces: the first piece of a word speaks for it.
+
+    Args:
+        encoded: what `encode` returned.
+        predictions: for each window, a tag index for each of its pieces, special tokens included.
+        tag_names: the tags in the order of the head's outputs.
+
+    Returns:
+        For each sentence, a tag for each word.
+    """
+    sentences = [[] for _ in range(max(encoded.sentence_of, default=-1) + 1)]
+    for window, s, predicted in zip(encoded.windows, encoded.sentence_of, predictions, strict=True):
+        sentences[s] += [tag_names[p] for p, label in zip(predicted, window["labels"], strict=True) if label != IGNORE]
+    return sentences
+
+
+# --- tags to entities -------------------------------------------------------------------------------------
+
+
+def tag_set(tags: Iterable[Sequence[str]]) -> list[str]:
+    """All tags of a corpus, O first, then B- and I- of every type seen, in alphabetical order of the types."""
+    types = sorted({tag[2:] for sentence in tags for tag in sentence if tag != "O"})
+    return ["O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI")]
+
+
+def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Mentions in one sentence of IOB2 tags, as (type, first word, one past the last word).
+
+    Read as conlleval and seqeval's default mode do: an I- that continues nothing opens a mention too, since a
+    model is free to predict one.
+    """
+    found: list[tuple[str, int, int]] = []
+    start, kind = 0, None
+    for i, tag in enumerate([*tags, "O"]):
+        if kind is not None and tag != f"I-{kind}":
+            found.append((kind, start, i))
+            kind = None
+        if tag != "O" and kind is None:
+            start, kind = i, tag[2:]
+    return found
+
+
+def split_words(text: str) -> list[str]:
+    """Split plain text into words and punctuation marks, roughly as news corpora do ('s stands alone)."""
+    return re.findall(r"'s\b|(?:\w\.)+\w\.|\w+(?:[-'’&.]\w+)*?(?='s\b)|\w+(?:[-'’&.]\w+)*|[^\w\s]", text)
+
+
+# --- scores -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The same predictions, scored in four ways. All values are shares between 0 and 1.
+
+    Attributes:
+        entity_f1: micro-averaged over mentions; a mention counts if type and both ends are right.
+        entity_precision, entity_recall: its two parts.
+        token_accuracy: share of words with the right tag.
+        token_f1_without_o: micro-averaged over tags other than O.
+        always_o_accuracy: token accuracy of a model that answers O to everything.
+    """
+
+    entity_f1: float
+    entity_precision: float
+    entity_recall: float
+    token_accuracy: float
+    token_f1_without_o: float
+    always_o_accuracy: float
+
+
+def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Scores:
+    """Score predicted tags against gold tags, entity-level and token-level side by side.
+
+    Raises:
+        ValueError: the two differ in the number of sentences or of words in one.
+    """
+    right = found = wanted = 0
+    for g, p in zip(gold, predicted, strict=True):
+        gold_mentions, predicted_mentions = set(entities(g)), set(entities(p))
+        right += len(gold_mentions & predicted_mentions)
+        found += len(predicted_mentions)
+        wanted += len(gold_mentions)
+    pairs = [pair for g, p in zip(gold, predicted, strict=True) for pair in zip(g, p, strict=True)]
+    same = sum(g == p for g, p in pairs)
+    same_not_o = sum(g == p != "O" for g, p in pairs)
+    return Scores(
+        entity_f1=_ratio(2 * right, found + wanted),
+        entity_precision=_ratio(right, found),
+        entity_recall=_ratio(right, wanted),
+        token_accuracy=_ratio(same, len(pairs)),
+        token_f1_without_o=_ratio(2 * same_not_o, sum(g != "O" for g, _ in pairs) + sum(p != "O" for _, p in pairs)),
+        always_o_accuracy=_ratio(sum(g == "O" for g, _ in pairs), len(pairs)),
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def confusion(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[list[str], np.ndarray]:
+    """Words by gold type (rows) and predicted type (columns), O last; prefixes B- and I- are merged."""
+    types = [*sorted({tag[2:] for s in (*gold, *predicted) for tag in s if tag != "O"}), "O"]
+    index = {kind: i for i, kind in enumerate(types)}
+    table = np.zeros((len(types), len(types)), dtype=int)
+    for g, p in zip(gold, predicted, strict=True):
+        for a, b in zip(g, p, strict=True):
+            table[index[a[2:] or "O"], index[b[2:] or "O"]] += 1
+    return types, table

@@ -1,0 +1,263 @@
+"""One training loop for every lesson: `fit`, and `predict` for using what it trained.
+
+The loop is written out so that it can be read from top to bottom: batches of like lengths, forward, backward,
+clip, step, schedule, and now and then a validation score that decides when to stop. Accelerate carries it,
+so the same call trains on one CPU, one GPU, or in several processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from babyagi_lib.tagging import IGNORE
+
+Example = dict[str, list[int]]
+
+
+@dataclass
+class History:
+    """What `fit` saw.
+
+    Attributes:
+        steps: a dict per optimiser step: `step`, `epoch`, `loss`, `learning_rate`.
+        scores: a dict per validation: `step`, `epoch`, `score`.
+        best_step: the step whose weights the model has now; None without validation.
+        seconds: time spent in training steps, without validation.
+        tokens: real (not padding) tokens trained on in that time, over all processes.
+        precision: `"no"` (float32), `"bf16"` or `"fp16"`.
+        stopped: `"finished"`, `"early"` (the score stopped rising) or `"interrupted"` (by the user).
+    """
+
+    steps: list[dict] = field(default_factory=list)
+    scores: list[dict] = field(default_factory=list)
+    best_step: int | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+    precision: str = "no"
+    stopped: str = "finished"
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+def fit(
+    model: nn.Module,
+    examples: Sequence[Example],
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    score: Callable[[nn.Module], float] | None = None,
+    patience: int | None = None,
+    warmup: float = 0.1,
+    weight_decay: float = 0.01,
+    clip: float = 1.0,
+    precision: str = "auto",
+    seed: int = 0,
+) -> History:
+    """Train a model whose forward returns a dict with `loss`, the mean over its labelled items.
+
+    AdamW (Loshchilov & Hutter 2019) without decay on biases and norms; the learning rate rises linearly over
+    the first `warmup` share of the steps, then falls linearly to zero; gradients are clipped to norm `clip`.
+
+    Args:
+        model: trained in place; parameters with `requires_grad=False` stay as they are.
+        examples: dicts of integer lists, padded per batch by `pad_batch` and passed to the model by name.
+        epochs: passes over the examples.
+        batch_size: examples a step, over all processes together.
+        learning_rate: the peak.
+        score: called after every epoch on the model in evaluation mode; higher is better. The weights with
+            the best score are the ones the model has at the end.
+        patience: stop after this many epochs without a better score; None never stops early.
+        precision: `"auto"` probes the device (see `best_precision`), or `"no"`, `"bf16"`, `"fp16"`.
+        seed: for the order of the examples and for dropout.
+
+    Returns:
+        The history. Ctrl-C stops training cleanly and returns what there is.
+
+    Raises:
+        ValueError: there are no examples.
+        FloatingPointError: the loss is not finite.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import set_seed
+    from tqdm.auto import tqdm
+
+    if not examples:
+        raise ValueError("fit was given no examples")
+    set_seed(seed)
+    AcceleratorState._reset_state()  # the precision of an earlier fit in this process must not bind this one
+    accelerator = Accelerator(mixed_precision=best_precision() if precision == "auto" else precision)
+    history = History(precision=str(accelerator.mixed_precision))
+
+    optimizer = torch.optim.AdamW(
+        _decay_groups(model, weight_decay), lr=learning_rate, fused=accelerator.device.type != "mps"
+    )
+    plan = [
+        grouped_batches([len(e["input_ids"]) for e in examples], batch_size, seed + epoch, accelerator.num_processes)
+        for epoch in range(epochs)
+    ]
+    total = sum(len(batches) for batches in plan)
+    ramp = max(1, round(warmup * total))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: (step + 1) / ramp if step < ramp else (total - step) / max(1, total - ramp)
+    )
+    trained, optimizer = accelerator.prepare(model, optimizer)
+    rank, world = accelerator.process_index, accelerator.num_processes
+    best_score, best_weights, epochs_since_best = float("-inf"), None, 0
+
+    bar = tqdm(total=total, desc="Training", unit="step", leave=False, disable=not accelerator.is_main_process)
+    try:
+        for epoch, batches in enumerate(plan):
+            trained.train()
+            for indices in batches:
+                started = time.perf_counter()
+                batch = {
+                    k: v.to(accelerator.device)
+                    for k, v in pad_batch([examples[i] for i in indices[rank::world]]).items()
+                }
+                loss = trained(**batch)["loss"]
+                if world > 1:
+                    # Every process has its own mean; weigh it so that their average is the mean over the whole batch.
+                    items = (batch["labels"] != IGNORE).sum()
+                    share = items / accelerator.reduce(items, "sum")
+                    loss = loss * share * world
+                accelerator.backward(loss)
+                accelerator.clip_grad_norm_(trained.parameters(), clip)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+                value = accelerator.reduce(loss.detach(), "mean").item()
+                if value != value or abs(value) == float("inf"):
+                    raise FloatingPointError(
+                        f'the loss became {value} at step {len(history.steps) + 1}; a lower learning rate or precision="no" may help'
+                    )
+                history.seconds += time.perf_counter() - started
+                history.tokens += sum(len(examples[i]["input_ids"]) for i in indices)
+                history.steps.append(
+                    {
+                        "step": len(history.steps) + 1,
+                        "epoch": epoch + 1,
+                        "loss": value,
+                        "learning_rate": optimizer.param_groups[0]["lr"],
+                    }
+                )
+                bar.update()
+                bar.set_postfix_str(f"loss {value:.3f}, {history.tokens_per_second:,.0f} tokens/s", refresh=False)
+            if score is not None:
+                model.eval()
+                found = score(model)
+                history.scores.append({"step": len(history.steps), "epoch": epoch + 1, "score": found})
+                epochs_since_best += 1
+                if found > best_score:
+                    best_score, epochs_since_best = found, 0
+                    history.best_step = len(history.steps)
+                    best_weights = {k: v.detach().to("cpu", copy=True) for k, v in model.state_dict().items()}
+                if patience is not None and epochs_since_best >= patience:
+                    history.stopped = "early"
+                    break
+    except KeyboardInterrupt:
+        history.stopped = "interrupted"
+    finally:
+        bar.close()
+        accelerator.unwrap_model(trained, keep_fp32_wrapper=False)
+        model.eval()
+    if best_weights is not None:
+        model.load_state_dict(best_weights)
+    return history
+
+
+def predict(model: nn.Module, examples: Sequence[Example], batch_size: int = 64) -> list[list[int]]:
+    """The likeliest output index at every position of every example, in the order given."""
+    device = next(model.parameters()).device
+    precision = best_precision()
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    order = sorted(range(len(examples)), key=lambda i: len(examples[i]["input_ids"]))
+    answers: list[list[int]] = [[] for _ in examples]
+    model.eval()
+    with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=precision != "no"):
+        for start in range(0, len(order), batch_size):
+            indices = order[start : start + batch_size]
+            batch = pad_batch([{k: v for k, v in examples[i].items() if k != "labels"} for i in indices])
+            logits = model(**{k: v.to(device) for k, v in batch.items()})["logits"]
+            for i, row in zip(indices, logits.argmax(-1).tolist(), strict=True):
+                answers[i] = row[: len(examples[i]["input_ids"])]
+    return answers
+
+
+def pad_batch(examples: Sequence[Example]) -> dict[str, Tensor]:
+    """Stack examples of unlike lengths: (batch, longest) tensors, and the `attention_mask` that tells padding apart.
+
+    Labels are padded with `IGNORE`, everything else with 0.
+    """
+    longest = max(len(e["input_ids"]) for e in examples)
+    batch = {}
+    for name in examples[0]:
+        fill = IGNORE if name == "labels" else 0
+        batch[name] = torch.tensor([[*e[name], *[fill] * (longest - len(e[name]))] for e in examples])
+    batch["attention_mask"] = torch.tensor(
+        [[1] * len(e["input_ids"]) + [0] * (longest - len(e["input_ids"])) for e in examples]
+    )
+    return batch
+
+
+def grouped_batches(lengths: Sequence[int], batch_size: int, seed: int, at_least: int = 1) -> list[list[int]]:
+    """Indices in random batches of like lengths, so that little is spent on padding.
+
+    Shuffle, sort within stretches of fifty batches, cut, shuffle the batches: every example is in exactly one
+    batch, and no batch has fewer than `at_least` examples unless there are fewer in all.
+    """
+    order = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed)).tolist()
+    stretch = 50 * batch_size
+    order = [
+        i
+        for start in range(0, len(order), stretch)
+        for i in sorted(order[start : start + stretch], key=lambda i: lengths[i])
+    ]
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if len(batches) > 1 and len(batches[-1]) < at_least:
+        batches[-2:] = [batches[-2] + batches[-1]]
+    shuffle = torch.randperm(len(batches), generator=torch.Generator().manual_seed(seed)).tolist()
+    return [batches[i] for i in shuffle]
+
+
+@cache
+def best_precision() -> str:
+    """The precision that trains fastest here without losing accuracy: `"bf16"`, `"fp16"` or `"no"`.
+
+    GPUs with native bfloat16 use it, older ones float16. CPUs are timed once on a matrix product, since only some
+    have bfloat16 units and the others would get slower.
+    """
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if torch.backends.mps.is_available():
+        return "no"
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.ones(512, 512, dtype=dtype)
+        a @ a
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            for _ in range(4):
+                a @ a
+            times.append(time.perf_counter() - started)
+        seconds[dtype] = min(times)
+    return "bf16" if seconds[torch.bfloat16] * 1.5 < seconds[torch.float32] else "no"
+
+
+def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Matrices decay towards zero; biases and norms, which are vectors, do not."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
