@@ -50,6 +50,8 @@ class TokenTagger(nn.Module):
         hidden = encoder.config.hidden_size
         self.tag_names = list(tag_names)
         self.encoder = encoder
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None  # a layer for whole sentences that no token uses: it would never get a gradient
         self.input_adapter = InputAdapter(hidden) if input_adapter else None
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(hidden, len(tag_names))

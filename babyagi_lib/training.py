@@ -44,6 +44,7 @@ class History:
 
     @property
     def tokens_per_second(self) -> float:
+        """Real tokens a second of training."""
         return self.tokens / self.seconds if self.seconds else 0.0
 
 
@@ -52,8 +53,9 @@ def fit(
     examples: Sequence[Example],
     *,
     epochs: int,
-    batch_size: int,
+    batch_tokens: int,
     learning_rate: float,
+    head_learning_rate: float | None = None,
     score: Callable[[nn.Module], float] | None = None,
     patience: int | None = None,
     warmup: float = 0.1,
@@ -71,8 +73,10 @@ def fit(
         model: trained in place; parameters with `requires_grad=False` stay as they are.
         examples: dicts of integer lists, padded per batch by `pad_batch` and passed to the model by name.
         epochs: passes over the examples.
-        batch_size: examples a step, over all processes together.
+        batch_tokens: tokens a step, padding included, over all processes together (see `grouped_batches`).
         learning_rate: the peak.
+        head_learning_rate: the peak for all parameters outside `model.encoder`; None for the same as the rest. New
+            layers start from random weights and have further to go than pretrained ones.
         score: called after every epoch on the model in evaluation mode; higher is better. The weights with
             the best score are the ones the model has at the end.
         patience: stop after this many epochs without a better score; None never stops early.
@@ -99,10 +103,11 @@ def fit(
     history = History(precision=str(accelerator.mixed_precision))
 
     optimizer = torch.optim.AdamW(
-        _decay_groups(model, weight_decay), lr=learning_rate, fused=accelerator.device.type != "mps"
+        _parameter_groups(model, weight_decay, learning_rate, head_learning_rate or learning_rate),
+        fused=accelerator.device.type != "mps",
     )
     plan = [
-        grouped_batches([len(e["input_ids"]) for e in examples], batch_size, seed + epoch, accelerator.num_processes)
+        grouped_batches([len(e["input_ids"]) for e in examples], batch_tokens, seed + epoch, accelerator.num_processes)
         for epoch in range(epochs)
     ]
     total = sum(len(batches) for batches in plan)
@@ -209,24 +214,33 @@ def pad_batch(examples: Sequence[Example]) -> dict[str, Tensor]:
     return batch
 
 
-def grouped_batches(lengths: Sequence[int], batch_size: int, seed: int, at_least: int = 1) -> list[list[int]]:
-    """Indices in random batches of like lengths, so that little is spent on padding.
+def grouped_batches(lengths: Sequence[int], batch_tokens: int, seed: int, at_least: int = 1) -> list[list[int]]:
+    """Indices in random batches of like lengths and about equal numbers of tokens.
 
-    Shuffle, sort within stretches of fifty batches, cut, shuffle the batches: every example is in exactly one
-    batch, and no batch has fewer than `at_least` examples unless there are fewer in all.
+    Like lengths, so that little is spent on padding; equal numbers of tokens, so that every token weighs the same in
+    training (with a fixed number of examples, the tokens of a batch of short ones would weigh more), and so that
+    no step is too small to be computed efficiently. Shuffle, sort within stretches of the order, cut, shuffle the batches.
+
+    Args:
+        lengths: tokens of each example.
+        batch_tokens: a batch's size with its padding stays within this, unless `at_least` examples are longer.
+        seed: for both shuffles.
+        at_least: examples in a batch, if there are as many at all.
     """
-    order = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed)).tolist()
-    stretch = 50 * batch_size
-    order = [
-        i
-        for start in range(0, len(order), stretch)
-        for i in sorted(order[start : start + stretch], key=lambda i: lengths[i])
-    ]
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    if len(batches) > 1 and len(batches[-1]) < at_least:
-        batches[-2:] = [batches[-2] + batches[-1]]
-    shuffle = torch.randperm(len(batches), generator=torch.Generator().manual_seed(seed)).tolist()
-    return [batches[i] for i in shuffle]
+    draw = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(lengths), generator=draw).tolist()
+    batches: list[list[int]] = []
+    for start in range(0, len(order), 2048):
+        batch: list[int] = []
+        for i in sorted(order[start : start + 2048], key=lambda i: lengths[i]):
+            if len(batch) >= at_least and lengths[i] * (len(batch) + 1) > batch_tokens:
+                batches.append(batch)
+                batch = []
+            batch.append(i)
+        batches.append(batch)
+        if len(batches) > 1 and len(batches[-1]) < at_least:
+            batches[-2:] = [batches[-2] + batches[-1]]
+    return [batches[i] for i in torch.randperm(len(batches), generator=draw).tolist()]
 
 
 @cache
@@ -254,10 +268,12 @@ def best_precision() -> str:
     return "bf16" if seconds[torch.bfloat16] * 1.5 < seconds[torch.float32] else "no"
 
 
-def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Matrices decay towards zero; biases and norms, which are vectors, do not."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _parameter_groups(model: nn.Module, weight_decay: float, rate: float, head_rate: float) -> list[dict]:
+    """Matrices decay towards zero, biases and norms (vectors) do not; what is new learns at its own rate."""
+    groups = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            lr = rate if name.startswith("encoder.") else head_rate
+            decay = weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((lr, decay), []).append(parameter)
+    return [{"params": found, "lr": lr, "weight_decay": decay} for (lr, decay), found in groups.items()]

@@ -153,6 +153,10 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
         entry = report["lessons"].get(lesson.name, {})
         fresh = entry.get("status") == "ok" and entry["key"] == course.key(lesson, {})
         notebook = json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8")) if fresh else lesson.notebook
+        if "babyagi" not in notebook["metadata"]:
+            raise CourseError(
+                f"{lesson.name} has never been run, so the book has nothing to show: babyagi run {lesson.name[:2]}"
+            )
         pages[lesson.name] = notebook
         write_atomically(
             staged / "notebooks" / f"{lesson.name}.ipynb", json.dumps(for_book(notebook), ensure_ascii=False)
@@ -162,13 +166,15 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
 
 
 def for_book(notebook: dict) -> dict:
-    """A copy of a notebook as the book shows it: figures with their alt text, no stderr, no injected cell."""
+    """A copy of a notebook as the book shows it: figures with alt text, solutions closed, no stderr, no injected cell."""
     notebook = json.loads(json.dumps(notebook))
     notebook["cells"] = [c for c in notebook["cells"] if "injected-parameters" not in tags(c)]
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
         cell["outputs"] = [o for o in cell["outputs"] if not (o["output_type"] == "stream" and o["name"] == "stderr")]
+        if "solution" in tags(cell):
+            cell["metadata"]["tags"] = [*tags(cell), "hide-cell"]
         for output in cell["outputs"]:
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
             if alt:

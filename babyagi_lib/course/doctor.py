@@ -23,6 +23,7 @@ class Finding:
     needed: bool = True
 
     def line(self) -> str:
+        """As it is printed, the remedy on a line of its own."""
         mark = "[OK]  " if self.ok else "[FAIL]" if self.needed else "[--]  "
         return f"{mark} {self.what}" + (f"\n       {self.remedy}" if not self.ok and self.remedy else "")
 

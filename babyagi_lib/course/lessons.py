@@ -27,6 +27,9 @@ PACKAGES = (
     "scikit-learn",
 )
 
+# Where a lesson says what it costs to run; `refresh` writes the measured time and memory between the marks.
+COST = re.compile(r"(<!-- cost -->).*?(<!-- /cost -->)", re.DOTALL)
+
 
 class CourseError(Exception):
     """Something the person at the command line can mend; the message says how."""
@@ -40,6 +43,7 @@ class Lesson:
 
     @property
     def name(self) -> str:
+        """The file name without its ending, such as `04_ner_finetuning`."""
         return self.path.stem
 
     @cached_property
@@ -60,6 +64,7 @@ class Lesson:
 
     @property
     def title(self) -> str:
+        """The notebook's first heading."""
         first = source(self.notebook["cells"][0])
         return re.search(r"^# (.+)$", first, re.MULTILINE)[1]
 
@@ -90,6 +95,7 @@ class Course:
 
     @property
     def lessons(self) -> list[Lesson]:
+        """Every notebook of `notebooks/` that begins with a number, in order."""
         return [Lesson(path) for path in sorted((self.root / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
 
     def select(self, names: list[str]) -> list[Lesson]:
@@ -180,7 +186,7 @@ class Course:
 
     def key(self, lesson: Lesson, parameters: dict[str, Any]) -> str:
         """What a result depends on; a result with the same key need not be made again."""
-        cells = [(c["cell_type"], source(c)) for c in lesson.notebook["cells"]]
+        cells = [(c["cell_type"], COST.sub("", source(c))) for c in lesson.notebook["cells"]]
         parts = [cells, lesson.parameters | parameters, self.library_hash, versions()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -203,6 +209,7 @@ def source(cell: dict) -> str:
 
 
 def tags(cell: dict) -> list[str]:
+    """A cell's tags."""
     return cell.get("metadata", {}).get("tags", [])
 
 

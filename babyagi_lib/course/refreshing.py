@@ -10,12 +10,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, source, write_atomically
+from babyagi_lib.course.lessons import COST, Course, CourseError, Lesson, figures, source, write_atomically
 from babyagi_lib.course.running import read_report
 from babyagi_lib.course.tables import gigabytes, headline, minutes
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-COST = re.compile(r"(<!-- cost -->).*?(<!-- /cost -->)", re.DOTALL)
 MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
 
 

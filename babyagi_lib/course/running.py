@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -50,11 +51,12 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
                 old = report["lessons"].get(lesson.name, {})
                 copy = out / f"{lesson.name}.ipynb"
                 if old.get("key") == keys[lesson.name] and old["status"] == "ok" and copy.is_file():
-                    bar.write(f"{lesson.name}: unchanged since its last run, skipped")
+                    bar.write(f"{lesson.name}: unchanged since its last run, skipped", file=sys.stderr)
                     continue
                 entry = _run_one(lesson, plan[lesson.name], profile, out)
                 if entry["status"] == "failed":
-                    bar.write(f"{lesson.name}: FAILED in cell {entry['cell']}: {entry['error']}")
+                    where = "" if entry["cell"] is None else f" in cell {entry['cell']}"
+                    bar.write(f"{lesson.name}: FAILED{where}: {entry['error']}", file=sys.stderr)
                 report["lessons"][lesson.name] = entry | {"key": keys[lesson.name]}
                 write_atomically(out / REPORT, json.dumps(report, indent=1, ensure_ascii=False))
     return report

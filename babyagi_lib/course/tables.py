@@ -11,6 +11,7 @@ def minutes(seconds: float) -> str:
 
 
 def gigabytes(megabytes: float) -> str:
+    """Megabytes as a reader says them: "1.7 GB"."""
     return f"{megabytes / 1024:.1f} GB"
 
 

@@ -122,6 +122,7 @@ def write_columns(stories: list[list[list[tuple[str, str]]]], path: Path) -> Non
 
 
 def main() -> None:
+    """Convert the stories, and print what there is of each split."""
     here = Path(__file__).resolve().parent
     corpus = read_stories(here / "stories")
     for split, stories in corpus.items():

@@ -1,0 +1,91 @@
+"""How good is the newswire corpus? The outside check: train on it alone, test on CoNLL-2003.
+
+    python benchmarks/newswire_quality.py ../conll2003
+
+The same encoder and loop are trained on newswire's training sentences and on equally many drawn from CoNLL-2003's,
+each with early stopping on its own validation set, and both are tested on CoNLL-2003's test set. The result goes to
+`newswire_quality.json` beside this file, and the corpus card shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import statistics
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from babyagi_lib import heads, sources, tagging, training
+from babyagi_lib.course.lessons import versions
+from babyagi_lib.course.running import machine
+
+EPOCHS = 6
+SEEDS = (0, 1, 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("conll", help="folder with CoNLL-2003's train, valid and test files")
+    arguments = parser.parse_args()
+    conll, newswire = sources.load_ner(arguments.conll), sources.load_ner("newswire")
+    encoder, tokenizer = sources.load_encoder()
+    tag_names = tagging.tag_set(newswire["train"]["tags"])
+    assert tag_names == tagging.tag_set(conll["train"]["tags"])
+    size = len(newswire["train"])
+
+    def encode(rows):
+        return tagging.encode(list(rows["words"]), list(rows["tags"]), tag_names, tokenizer)
+
+    def f1(model, rows, encoded) -> float:
+        predictions = training.predict(model, encoded.windows)
+        return tagging.score(list(rows["tags"]), tagging.decode(encoded, predictions, tag_names)).entity_f1
+
+    test = encode(conll["test"])
+    valid = {
+        "newswire": (newswire["valid"], encode(newswire["valid"])),
+        "CoNLL-2003": (conll["valid"], encode(conll["valid"])),
+    }
+    runs: dict[str, list[float]] = {}
+    for seed in SEEDS:
+        for name, rows in (
+            ("newswire", newswire["train"]),
+            ("CoNLL-2003", conll["train"].shuffle(seed=seed).select(range(size))),
+        ):
+            windows = encode(rows).windows
+            torch.manual_seed(seed)
+            model = heads.TokenTagger(copy.deepcopy(encoder), tag_names, input_adapter=True)
+            training.fit(
+                model,
+                windows,
+                epochs=EPOCHS,
+                batch_tokens=512,
+                learning_rate=1e-4,
+                head_learning_rate=2e-3,
+                score=lambda m, name=name: f1(m, *valid[name]),
+                seed=seed,
+            )
+            runs.setdefault(name, []).append(round(f1(model, conll["test"], test), 4))
+            print(seed, name, runs[name][-1], flush=True)
+    means = {name: round(statistics.mean(values), 3) for name, values in runs.items()}
+    result = {
+        "what": f"entity F1 on CoNLL-2003 test (3,453 sentences) after training on {size:,} sentences, {EPOCHS} epochs",
+        "model": "all-MiniLM-L6-v2, embedded, with the input adapter",
+        "entity_f1_by_seed": runs,
+        "entity_f1_mean": means,
+        "share": round(means["newswire"] / means["CoNLL-2003"], 3),
+        "machine": machine(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "versions": versions(),
+    }
+    path = Path(__file__).with_name("newswire_quality.json")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+    print(means, result["share"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Every notebook keeps the contract, runs in the smoke profile, and its exercises answer as they should."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+import papermill
+import pytest
+
+from babyagi_lib.course.lessons import Course, figures, source, tags
+from babyagi_lib.course.refreshing import with_map
+
+COURSE = Course.find()
+LESSONS = COURSE.lessons
+HEADINGS = ["You will", "Before you start", "What you measured", "Recap", "Where to go next", "Sources"]
+
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+
+
+def code_cells(lesson):
+    return [cell for cell in lesson.notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def test_there_are_lessons():
+    assert [lesson.name for lesson in LESSONS] == sorted(lesson.name for lesson in LESSONS) and LESSONS
+
+
+@each_lesson
+def test_skeleton(lesson):
+    text = "\n".join(source(c) for c in lesson.notebook["cells"] if c["cell_type"] == "markdown")
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert [h for h in headings if h in HEADINGS] == HEADINGS
+    assert lesson.title.startswith(f"Lesson {int(lesson.name[:2])}. ")
+    objectives = re.search(r"## You will\n(.*?)(?=\n## |\Z)", text, re.DOTALL)[1]
+    assert 3 <= len(re.findall(r"^\d\. ", objectives, re.MULTILINE)) <= 6
+    assert "of memory at its peak" in text, "babyagi refresh writes the measured cost"
+
+
+@each_lesson
+def test_metadata(lesson):
+    nbformat.validate(nbformat.from_dict(lesson.notebook))
+    assert lesson.notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert "widgets" not in lesson.notebook["metadata"], "stored widget state breaks viewers"
+    assert lesson.parameters, "one cell tagged parameters, of plain assignments"
+    ids = [cell["id"] for cell in lesson.notebook["cells"]]
+    assert len(set(ids)) == len(ids)
+
+
+@each_lesson
+def test_outputs_are_those_of_a_full_run(lesson):
+    """Run in order, without errors, by the tool, from the source as it is now."""
+    counts = [cell["execution_count"] for cell in code_cells(lesson)]
+    assert counts == sorted(counts) and None not in counts
+    assert not [o for cell in code_cells(lesson) for o in cell["outputs"] if o["output_type"] == "error"]
+    ran = lesson.notebook["metadata"]["babyagi"]
+    assert ran["profile"] == "cpu" and ran["parameters"] == lesson.parameters
+    assert figures(lesson.notebook)
+
+
+@each_lesson
+def test_size_and_time(lesson):
+    assert lesson.path.stat().st_size < 2_000_000
+    ran = lesson.notebook["metadata"]["babyagi"]
+    assert ran["peak_memory_mb"] < 3072
+
+
+@each_lesson
+def test_figures_have_alt_text(lesson):
+    """One figure a cell, so that the book can give it its alt text."""
+    for cell in code_cells(lesson):
+        images = [o for o in cell["outputs"] if "image/png" in o.get("data", {})]
+        assert len(images) <= 1, source(cell)
+        for image in images:
+            assert len(image["metadata"]["image/png"]["alt"]) > 40, source(cell)
+
+
+@each_lesson
+def test_portable_markdown(lesson):
+    """No directive that JupyterLab or Colab would show as code, no image from elsewhere, tables and links only."""
+    for cell in lesson.notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = source(cell)
+            assert not re.search(r"^(```|:::)\{", text, re.MULTILINE)
+            assert "<img" not in text and not re.search(r"!\[[^]]*\]\(http", text)
+
+
+@each_lesson
+def test_nothing_of_this_machine_is_in_it(lesson, root):
+    text = lesson.path.read_text(encoding="utf-8")
+    assert str(root) not in text and str(root.parent) + "/" not in text and "site-packages" not in text
+
+
+@each_lesson
+def test_some_outputs_are_compared(lesson):
+    assert any("nbval-check-output" in tags(cell) for cell in code_cells(lesson))
+
+
+# --- exercises ---------------------------------------------------------------------------------------------
+
+
+def exercises(lesson):
+    """Pairs of a stub cell and its solution cell, in order."""
+    cells = code_cells(lesson)
+    stubs = [c for c in cells if "exercise" in tags(c)]
+    solutions = [c for c in cells if "solution" in tags(c)]
+    assert len(stubs) == len(solutions)
+    return list(zip(stubs, solutions, strict=True))
+
+
+@each_lesson
+def test_exercises_are_announced_with_difficulty_minutes_and_hints(lesson):
+    text = "\n".join(source(c) for c in lesson.notebook["cells"] if c["cell_type"] == "markdown")
+    sections = re.findall(r"^### Exercise \d.*?(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(sections) == len(exercises(lesson)) >= 1
+    for section in sections:
+        assert re.search(r"\*Difficulty [123] of 3, about \d+ minutes\.\*", section)
+        assert section.count("<details><summary>Hint") == section.count("</details>") >= 1
+
+
+@each_lesson
+def test_stub_and_solution_define_and_check_the_same(lesson):
+    """They differ only inside the definition: same names, same arguments, same check; the stub raises and no more."""
+    for stub, solution in exercises(lesson):
+        left, right = ast.parse(source(stub)).body, ast.parse(source(solution)).body
+        assert len(left) == len(right) == 2
+        assert ast.dump(left[1]) == ast.dump(right[1]), "the same check"
+        assert source(stub).strip().split("\n")[-1].startswith("checks.")
+
+        def signatures(tree):
+            return [(n.name, ast.dump(n.args)) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+
+        assert signatures(left[0]) == signatures(right[0])
+        raised = [ast.unparse(n.exc.func) for n in ast.walk(left[0]) if isinstance(n, ast.Raise)]
+        assert raised and set(raised) == {"NotImplementedError"}
+        assert "NotImplementedError" not in source(solution)
+        assert {"jupyter": solution["metadata"]["jupyter"], "cellView": solution["metadata"]["cellView"]} == {
+            "jupyter": {"source_hidden": True},
+            "cellView": "form",
+        }, "collapsed in JupyterLab and Colab"
+
+
+@each_lesson
+def test_committed_verdicts(lesson):
+    for stub, solution in exercises(lesson):
+        assert "Not attempted yet" in json.dumps(stub["outputs"])
+        assert "Correct" in json.dumps(solution["outputs"])
+
+
+# --- running -----------------------------------------------------------------------------------------------
+
+
+@each_lesson
+def test_nbval_in_the_smoke_profile(lesson, tmp_path):
+    """nbval runs the notebook with the smoke parameters and compares the outputs of the cells tagged for it."""
+    smoke = COURSE.profiles["smoke"][lesson.name]
+    notebook = papermill.parameterize.parameterize_notebook(nbformat.from_dict(lesson.notebook), smoke)
+    copy = tmp_path / lesson.path.name
+    nbformat.write(notebook, copy)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--nbval-lax",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--nbval-current-env",
+            "--nbval-cell-timeout=300",
+            str(copy),
+        ],
+        cwd=lesson.path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert re.search(r"\d+ passed", done.stdout)
+
+
+def test_the_readme_has_the_figures_of_the_notebooks(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert readme == with_map(readme, COURSE)
+    for lesson in LESSONS:
+        assert lesson.title in readme

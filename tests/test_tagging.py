@@ -1,0 +1,170 @@
+"""Words to pieces and back is exact for any words and tags; scores agree with seqeval and with arithmetic."""
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.metrics.sequence_labeling import get_entities
+
+from babyagi_lib import tagging
+
+NAMES = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+
+# Anything a corpus could hold as a word: letters of all scripts, emoji, lone combining marks, control and
+# zero-width characters (which the tokenizer's normaliser removes altogether), and words of hundreds of pieces.
+words = st.one_of(
+    st.text(min_size=1, max_size=12),
+    st.sampled_from(
+        ["\u200b", "\u00ad", "\x07", "👩‍🚀", "🇬🇭", "é́́", "don't", "U.S.-led", "[MASK]", "[SEP]", "##ing", "中文", "ﬁ"]
+    ),
+    st.integers(20, 700).map(lambda n: "x1" * n),
+)
+sentences = st.lists(
+    st.lists(st.tuples(words, st.sampled_from(NAMES)), max_size=40).map(
+        lambda pairs: tuple(map(list, zip(*pairs, strict=True))) or ([], [])
+    ),
+    max_size=5,
+)
+
+
+@given(sentences, st.integers(3, 80))
+@example([(["\u200b", "Accra"], ["B-PER", "B-LOC"])], 3)
+@example([(["x1" * 49], ["B-PER"])], 10)
+@example([([], [])], 10)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_alignment_round_trip_is_exact(tokenizer, corpus, max_pieces):
+    """A model that predicts every label right gives back every tag of every word, however it had to be cut."""
+    encoded = tagging.encode([w for w, _ in corpus], [t for _, t in corpus], NAMES, tokenizer, max_pieces)
+    perfect = [[max(label, 0) for label in window["labels"]] for window in encoded.windows]
+    assert tagging.decode(encoded, perfect, NAMES) == [t for _, t in corpus]
+    for window in encoded.windows:
+        assert len(window["input_ids"]) == len(window["labels"]) == len(window["case_ids"]) <= max_pieces
+        assert window["labels"][0] == window["labels"][-1] == tagging.IGNORE
+    assert sum(label != tagging.IGNORE for w in encoded.windows for label in w["labels"]) == sum(
+        len(w) for w, _ in corpus
+    )
+
+
+@given(st.lists(st.lists(words, min_size=1, max_size=20), min_size=1, max_size=3))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_encoding_without_tags_still_finds_every_word(tokenizer, corpus):
+    encoded = tagging.encode(corpus, None, NAMES, tokenizer, 20)
+    answers = [[3] * len(window["input_ids"]) for window in encoded.windows]
+    assert tagging.decode(encoded, answers, NAMES) == [["B-PER"] * len(w) for w in corpus]
+
+
+def test_what_does_not_fit_is_reported(tokenizer):
+    fits = tagging.encode([["a", "b"]], [["O", "O"]], NAMES, tokenizer, 10)
+    assert "whole" in fits.report() and not fits.split and not fits.cut
+    long = tagging.encode([["a"] * 30, ["x1" * 40]], [["O"] * 30, ["O"]], NAMES, tokenizer, 10)
+    assert long.split == [0] and long.cut == [(1, 0)]
+    assert "1 sentence(s) too long" in long.report() and "1 word(s)" in long.report()
+
+
+def test_first_piece_of_each_word_is_its_own(tokenizer):
+    """The labelled pieces are the ones the tokenizer itself maps to the words' beginnings."""
+    sentence = ["Ouagadougou", "'s", "Szczecin-born", "mayor"]
+    encoded = tagging.encode([sentence], [["B-LOC", "O", "O", "O"]], NAMES, tokenizer)
+    batch = tokenizer(sentence, is_split_into_words=True)
+    assert encoded.windows[0]["input_ids"] == batch["input_ids"]
+    first = [w is not None and (i == 0 or batch.word_ids()[i - 1] != w) for i, w in enumerate(batch.word_ids())]
+    assert [label != tagging.IGNORE for label in encoded.windows[0]["labels"]] == first
+
+
+def test_errors_name_the_sentence_and_the_tag(tokenizer):
+    with pytest.raises(ValueError, match="sentence 1 has 2 words and 1 tags"):
+        tagging.encode([["a"], ["a", "b"]], [["O"], ["O"]], NAMES, tokenizer)
+    with pytest.raises(ValueError, match="sentence 0 has tags that the model does not know: B-GENE"):
+        tagging.encode([["a"]], [["B-GENE"]], NAMES, tokenizer)
+    with pytest.raises(ValueError, match="room"):
+        tagging.encode([["a"]], [["O"]], NAMES, tokenizer, 2)
+
+
+@pytest.mark.parametrize(
+    ("word", "case"),
+    [
+        ("the", 0),
+        ("Accra", 1),
+        ("A", 1),
+        ("NATO", 2),
+        ("iPhone", 3),
+        ("McKay", 3),
+        ("3-1", 4),
+        ("O'Brien", 3),
+        ("", 4),
+        ("中", 0),
+    ],
+)
+def test_case_of(word, case):
+    assert tagging.case_of(word) == case
+
+
+tag_sequences = st.lists(st.sampled_from([*NAMES, "B-MISC", "I-MISC"]), max_size=15)
+
+
+@given(tag_sequences.filter(len))
+@settings(max_examples=500)
+def test_entities_are_seqevals(tags):
+    assert tagging.entities(tags) == [(kind, start, end + 1) for kind, start, end in get_entities(tags)]
+
+
+@given(st.lists(tag_sequences.filter(len), min_size=1, max_size=6), st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_scores_are_seqevals(gold, draw):
+    predicted = [[draw.choice(NAMES) if draw.random() < 0.3 else tag for tag in tags] for tags in gold]
+    found = tagging.score(gold, predicted)
+    assert found.entity_f1 == pytest.approx(f1_score(gold, predicted, zero_division=0))
+    assert found.entity_precision == pytest.approx(precision_score(gold, predicted, zero_division=0))
+    assert found.entity_recall == pytest.approx(recall_score(gold, predicted, zero_division=0))
+
+
+def test_scores_of_a_case_done_by_hand():
+    gold = [["B-PER", "I-PER", "O", "B-LOC", "O", "O"]]
+    predicted = [["B-PER", "O", "O", "B-LOC", "O", "B-LOC"]]
+    found = tagging.score(gold, predicted)
+    assert found.entity_precision == pytest.approx(1 / 3)
+    assert found.entity_recall == pytest.approx(1 / 2)
+    assert found.token_accuracy == pytest.approx(4 / 6)
+    assert found.always_o_accuracy == pytest.approx(3 / 6)
+    assert found.token_f1_without_o == pytest.approx(2 * 2 / (3 + 3))
+    types, table = tagging.confusion(gold, predicted)
+    assert types == ["LOC", "PER", "O"]
+    assert table.tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 2]]
+
+
+def test_scores_of_nothing_are_zero():
+    assert tagging.score([["O"]], [["O"]]).entity_f1 == 0
+    assert tagging.score([], []).token_accuracy == 0
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError):
+        tagging.score([["O", "O"]], [["O"]])
+
+
+def test_tag_set_has_both_prefixes_of_every_type_and_o_first():
+    assert tagging.tag_set([["O", "I-PER"], ["B-LOC"]]) == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+
+
+@given(st.text(max_size=60))
+def test_split_words_loses_nothing_but_space(text):
+    assert "".join("".join(tagging.split_words(text)).split()) == "".join(text.split())
+
+
+def test_split_words_on_news():
+    assert tagging.split_words("Ana O'Brien's U.S. tour: 3.5% up.") == [
+        "Ana",
+        "O'Brien",
+        "'s",
+        "U.S.",
+        "tour",
+        ":",
+        "3.5",
+        "%",
+        "up",
+        ".",
+    ]

@@ -1,0 +1,267 @@
+"""The loop learns, keeps the best, stops when told, and gives the same result in one process and in two."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import tiny_encoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from babyagi_lib import heads, training
+
+NAMES = ["O", "B-LOC", "I-LOC"]
+
+
+def toy(count=64, seed=0):
+    """Sentences of random pieces in which piece 2000 is a LOC: learnable at once."""
+    draw = torch.Generator().manual_seed(seed)
+    windows = []
+    for _ in range(count):
+        n = int(torch.randint(3, 12, (1,), generator=draw))
+        pieces = torch.randint(2000, 2004, (n,), generator=draw).tolist()
+        windows.append(
+            {
+                "input_ids": [101, *pieces, 102],
+                "case_ids": [4, *[0] * n, 4],
+                "labels": [-100, *[int(p == 2000) for p in pieces], -100],
+            }
+        )
+    return windows
+
+
+def tagger(**options):
+    encoder = tiny_encoder(**options)
+    torch.manual_seed(1)
+    model = heads.TokenTagger(encoder, NAMES)
+    model.dropout.p = options.get("dropout", 0.0)
+    return model
+
+
+def accuracy(model, windows):
+    answers = training.predict(model, windows)
+    pairs = [
+        (a, y)
+        for ans, w in zip(answers, windows, strict=True)
+        for a, y in zip(ans, w["labels"], strict=True)
+        if y != -100
+    ]
+    return sum(a == y for a, y in pairs) / len(pairs)
+
+
+FIT = {"epochs": 4, "batch_tokens": 80, "learning_rate": 5e-3, "precision": "no"}
+
+
+def test_it_learns_and_tells_what_it_saw():
+    model, windows = tagger(), toy()
+    run = training.fit(model, windows, score=lambda m: accuracy(m, windows), **FIT)
+    assert accuracy(model, windows) > 0.99
+    batches = training.grouped_batches([len(w["input_ids"]) for w in windows], FIT["batch_tokens"], 0)
+    assert len(run.scores) == 4 and len(batches) > 4
+    assert sum(s["epoch"] == 1 for s in run.steps) == len(batches)
+    assert run.tokens == 4 * sum(len(w["input_ids"]) for w in windows)
+    assert run.steps[-1]["loss"] < run.steps[0]["loss"] / 5
+    assert run.stopped == "finished" and run.precision == "no" and run.seconds > 0
+    assert not model.training
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    run = training.fit(tagger(), toy(), warmup=0.25, **FIT)
+    rates = [s["learning_rate"] for s in run.steps]
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1]) and rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert max(rates) == pytest.approx(5e-3) and rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_same_seed_same_weights_other_seed_other_weights():
+    def weights(seed):
+        model = tagger(dropout=0.1)
+        training.fit(model, toy(), **FIT, seed=seed)
+        return model.head.weight.detach()
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_the_best_weights_are_restored_and_patience_ends_training():
+    scores = iter([0.5, 0.9, 0.1, 0.2, 0.3])
+    seen = []
+
+    def score(model):
+        seen.append(model.head.weight.detach().clone())
+        return next(scores)
+
+    model = tagger()
+    run = training.fit(model, toy(), score=score, patience=2, **{**FIT, "epochs": 5})
+    assert run.stopped == "early" and len(seen) == 4
+    assert run.best_step == run.scores[1]["step"]
+    assert torch.equal(model.head.weight, seen[1])
+
+
+def test_ctrl_c_returns_what_there_is():
+    model = tagger()
+
+    steps = []
+
+    def interrupt_in_the_second_epoch(*_):
+        steps.append(1)
+        if len(steps) == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    model.head.register_full_backward_hook(interrupt_in_the_second_epoch)
+    run = training.fit(model, toy(), score=lambda m: 1.0, **FIT)
+    assert run.stopped == "interrupted"
+    assert len(run.scores) == 1 and len(run.steps) > run.best_step == run.scores[0]["step"]
+    assert accuracy(model, toy()) > 0
+
+
+def test_decay_spares_biases_and_norms_and_new_layers_have_their_rate():
+    model = tagger()
+    names = {id(p): name for name, p in model.named_parameters()}
+    groups = training._parameter_groups(model, 0.01, rate=1e-4, head_rate=1e-3)
+    assert sum(len(g["params"]) for g in groups) == len(names)
+    for group in groups:
+        for p in group["params"]:
+            assert group["weight_decay"] == (0.01 if p.ndim > 1 else 0)
+            assert group["lr"] == (1e-4 if names[id(p)].startswith("encoder.") else 1e-3)
+
+
+def test_frozen_parameters_stay():
+    model = tagger()
+    model.encoder.requires_grad_(False)
+    before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
+    training.fit(model, toy(), **FIT)
+    assert all(torch.equal(before[k], v) for k, v in model.encoder.state_dict().items())
+
+
+def test_a_large_gradient_is_clipped():
+    def step(clip):
+        model = tagger()
+        before = model.head.weight.detach().clone()
+        options = {**FIT, "epochs": 1, "batch_tokens": 1000}
+        run = training.fit(model, toy(8), **options, clip=clip, warmup=0, weight_decay=0)
+        assert len(run.steps) == 1
+        return (model.head.weight - before).abs().sum().item()
+
+    # Adam's first step is nearly blind to scale; a clip far below its epsilon makes the step itself small.
+    assert step(1e-9) < step(1.0) / 5
+
+
+def test_no_examples_and_a_loss_that_is_not_finite_are_errors():
+    with pytest.raises(ValueError, match="no examples"):
+        training.fit(tagger(), [], **FIT)
+    model = tagger()
+    torch.nn.init.constant_(model.head.weight, math.nan)
+    with pytest.raises(FloatingPointError, match="step 1"):
+        training.fit(model, toy(), **FIT)
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_precisions_can_follow_one_another_in_one_process(precision):
+    run = training.fit(tagger(), toy(), **{**FIT, "precision": precision, "epochs": 1})
+    assert run.precision == precision
+    assert all(math.isfinite(s["loss"]) for s in run.steps)
+
+
+def test_fit_leaves_no_wrapper_on_the_model():
+    model = tagger()
+    training.fit(model, toy(8), **{**FIT, "precision": "bf16", "epochs": 1})
+    assert model.forward.__func__ is heads.TokenTagger.forward
+
+
+@given(
+    st.lists(st.integers(1, 60), min_size=1, max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3)
+)
+@settings(max_examples=300, deadline=None)
+def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_least):
+    batches = training.grouped_batches(lengths, batch_tokens, seed, at_least)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert batches == training.grouped_batches(lengths, batch_tokens, seed, at_least)
+    if len(lengths) >= at_least:
+        assert all(len(batch) >= at_least for batch in batches)
+    for batch in batches:
+        padded = max(lengths[i] for i in batch) * len(batch)
+        assert padded <= batch_tokens or len(batch) < 2 * at_least
+
+
+def test_batches_have_about_equal_numbers_of_tokens():
+    draw = torch.Generator().manual_seed(0)
+    lengths = torch.randint(3, 60, (2000,), generator=draw).tolist()
+    sizes = [sum(lengths[i] for i in batch) for batch in training.grouped_batches(lengths, 500, 0)]
+    assert sum(size > 400 for size in sizes) > 0.95 * len(sizes)
+
+
+def test_grouping_saves_padding():
+    draw = torch.Generator().manual_seed(0)
+    lengths = torch.randint(3, 60, (2000,), generator=draw).tolist()
+
+    def padded(batches):
+        return sum(max(lengths[i] for i in b) * len(b) for b in batches) / sum(lengths)
+
+    plain = [list(range(i, i + 16)) for i in range(0, 2000, 16)]
+    assert padded(training.grouped_batches(lengths, 500, 0)) < 1.05 < 1.5 < padded(plain)
+
+
+def test_padding_changes_nothing():
+    """A sentence alone and beside a longer one gives the same logits: the mask does its work."""
+    model, windows = tagger().eval(), toy(20)
+    short, long = sorted(windows, key=lambda w: len(w["input_ids"]))[:: len(windows) - 1]
+    alone = model(**training.pad_batch([short]))["logits"][0]
+    beside = model(**training.pad_batch([short, long]))["logits"][0, : len(short["input_ids"])]
+    torch.testing.assert_close(alone, beside, atol=1e-5, rtol=1e-4)
+
+
+def test_predict_keeps_the_order():
+    model, windows = tagger(), toy(30)
+    training.fit(model, windows, **FIT)
+    together = training.predict(model, windows, batch_size=7)
+    assert together == [training.predict(model, [w])[0] for w in windows]
+    assert [len(a) for a in together] == [len(w["input_ids"]) for w in windows]
+
+
+PROGRAM = """
+import sys; sys.path.insert(0, {tests!r})
+import torch
+torch.set_num_threads(1)
+from test_training import FIT, tagger, toy
+from babyagi_lib import training
+model = tagger()
+run = training.fit(model, toy(61), **FIT)
+from accelerate import PartialState
+if PartialState().is_main_process:
+    torch.save({{"head": model.head.weight.detach(), "losses": [s["loss"] for s in run.steps], "tokens": run.tokens,
+                "world": PartialState().num_processes}}, {out!r})
+"""
+
+
+def test_two_processes_train_as_one(tmp_path, root):
+    """The same call in two CPU processes: the same losses and weights, to rounding.
+
+    61 examples do not divide by batches of 8 or by two processes, and label counts differ between processes.
+    """
+    results = {}
+    for world in (1, 2):
+        out = tmp_path / f"{world}.pt"
+        script = tmp_path / f"train{world}.py"
+        script.write_text(PROGRAM.format(tests=str(root / "tests"), out=str(out)))
+        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"] if world == 2 else []
+        done = subprocess.run(
+            [sys.executable, *launch, str(script)],
+            env=os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        results[world] = torch.load(out, weights_only=True)
+    assert results[2]["world"] == 2
+    assert results[1]["tokens"] == results[2]["tokens"]
+    torch.testing.assert_close(
+        torch.tensor(results[1]["losses"]), torch.tensor(results[2]["losses"]), atol=1e-4, rtol=1e-3
+    )
+    torch.testing.assert_close(results[1]["head"], results[2]["head"], atol=1e-3, rtol=1e-3)
