@@ -154,21 +154,56 @@ def _close_window(
     encoded.sentence_of.append(sentence)
 
 
-def decode(encoded: Encoded, predictions: Iterable[Sequence[int]], tag_names: Sequence[str]) -> list[list[str]]:
-    """Tags of words from predictions for pieces: the first piece of a word speaks for it.
+def decode(
+    encoded: Encoded, scores: Iterable[np.ndarray], tag_names: Sequence[str], valid: bool = False
+) -> list[list[str]]:
+    """Tags of words from scores for pieces: the first piece of a word speaks for it.
 
     Args:
         encoded: what `encode` returned.
-        predictions: for each window, a tag index for each of its pieces, special tokens included.
-        tag_names: the tags in the order of the head's outputs.
+        scores: for each window, an array (pieces, tags) of logits, special tokens included.
+        tag_names: the tags in the order of the columns.
+        valid: only tag sequences that IOB2 allows, and of those the likeliest (`best_valid_path`); otherwise the
+            likeliest tag of every word by itself, which may put an I- where nothing began.
 
     Returns:
         For each sentence, a tag for each word.
     """
-    sentences = [[] for _ in range(max(encoded.sentence_of, default=-1) + 1)]
-    for window, s, predicted in zip(encoded.windows, encoded.sentence_of, predictions, strict=True):
-        sentences[s] += [tag_names[p] for p, label in zip(predicted, window["labels"], strict=True) if label != IGNORE]
-    return sentences
+    rows: list[list[np.ndarray]] = [[] for _ in range(max(encoded.sentence_of, default=-1) + 1)]
+    for window, s, logits in zip(encoded.windows, encoded.sentence_of, scores, strict=True):
+        rows[s] += [row for row, label in zip(logits, window["labels"], strict=True) if label != IGNORE]
+    words = [np.array(found).reshape(-1, len(tag_names)) for found in rows]
+    paths = [best_valid_path(found, tag_names) if valid else found.argmax(axis=1) for found in words]
+    return [[tag_names[i] for i in path] for path in paths]
+
+
+def best_valid_path(scores: np.ndarray, tag_names: Sequence[str]) -> list[int]:
+    """The sequence of tags with the highest sum of log-probabilities among those that IOB2 allows (Viterbi 1967).
+
+    In IOB2, I-X may only follow B-X or I-X.
+
+    Args:
+        scores: (words, tags) logits.
+        tag_names: the tags in the order of the columns.
+
+    Returns:
+        A tag index for each word.
+    """
+    if len(scores) == 0:
+        return []
+    allowed = np.array([[to[0] != "I" or to[2:] == before[2:] for to in tag_names] for before in tag_names])
+    forbidden = np.where(allowed, 0.0, -np.inf)
+    log_probabilities = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    best = log_probabilities[0] + forbidden[tag_names.index("O")]  # before the first word it is as after an O
+    came_from = []
+    for row in log_probabilities[1:]:
+        through = best[:, None] + forbidden  # (tag before, tag now)
+        came_from.append(through.argmax(axis=0))
+        best = through.max(axis=0) + row
+    path = [int(best.argmax())]
+    for step in reversed(came_from):
+        path.append(int(step[path[-1]]))
+    return path[::-1]
 
 
 # --- tags to entities -------------------------------------------------------------------------------------

@@ -7,11 +7,13 @@ so the same call trains on one CPU, one GPU, or in several processes.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -141,7 +143,7 @@ def fit(
                 schedule.step()
                 optimizer.zero_grad()
                 value = accelerator.reduce(loss.detach(), "mean").item()
-                if value != value or abs(value) == float("inf"):
+                if not math.isfinite(value):
                     raise FloatingPointError(
                         f'the loss became {value} at step {len(history.steps) + 1}; a lower learning rate or precision="no" may help'
                     )
@@ -180,21 +182,21 @@ def fit(
     return history
 
 
-def predict(model: nn.Module, examples: Sequence[Example], batch_size: int = 64) -> list[list[int]]:
-    """The likeliest output index at every position of every example, in the order given."""
+def predict(model: nn.Module, examples: Sequence[Example], batch_size: int = 64) -> list[np.ndarray]:
+    """The model's logits for every example, in the order given: arrays (positions, outputs), in float32."""
     device = next(model.parameters()).device
     precision = best_precision()
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     order = sorted(range(len(examples)), key=lambda i: len(examples[i]["input_ids"]))
-    answers: list[list[int]] = [[] for _ in examples]
+    answers: list[np.ndarray] = [np.empty(0)] * len(examples)
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=precision != "no"):
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
             batch = pad_batch([{k: v for k, v in examples[i].items() if k != "labels"} for i in indices])
-            logits = model(**{k: v.to(device) for k, v in batch.items()})["logits"]
-            for i, row in zip(indices, logits.argmax(-1).tolist(), strict=True):
-                answers[i] = row[: len(examples[i]["input_ids"])]
+            logits = model(**{k: v.to(device) for k, v in batch.items()})["logits"].float().cpu().numpy()
+            for i, rows in zip(indices, logits, strict=True):
+                answers[i] = rows[: len(examples[i]["input_ids"])]
     return answers
 
 

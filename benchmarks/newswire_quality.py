@@ -40,8 +40,8 @@ def main() -> None:
         return tagging.encode(list(rows["words"]), list(rows["tags"]), tag_names, tokenizer)
 
     def f1(model, rows, encoded) -> float:
-        predictions = training.predict(model, encoded.windows)
-        return tagging.score(list(rows["tags"]), tagging.decode(encoded, predictions, tag_names)).entity_f1
+        logits = training.predict(model, encoded.windows)
+        return tagging.score(list(rows["tags"]), tagging.decode(encoded, logits, tag_names, valid=True)).entity_f1
 
     test = encode(conll["test"])
     valid = {

@@ -1,5 +1,8 @@
 """Words to pieces and back is exact for any words and tags; scores agree with seqeval and with arithmetic."""
 
+from itertools import product
+
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -37,8 +40,7 @@ sentences = st.lists(
 def test_alignment_round_trip_is_exact(tokenizer, corpus, max_pieces):
     """A model that predicts every label right gives back every tag of every word, however it had to be cut."""
     encoded = tagging.encode([w for w, _ in corpus], [t for _, t in corpus], NAMES, tokenizer, max_pieces)
-    perfect = [[max(label, 0) for label in window["labels"]] for window in encoded.windows]
-    assert tagging.decode(encoded, perfect, NAMES) == [t for _, t in corpus]
+    assert tagging.decode(encoded, one_hot([w["labels"] for w in encoded.windows]), NAMES) == [t for _, t in corpus]
     for window in encoded.windows:
         assert len(window["input_ids"]) == len(window["labels"]) == len(window["case_ids"]) <= max_pieces
         assert window["labels"][0] == window["labels"][-1] == tagging.IGNORE
@@ -53,8 +55,44 @@ def test_alignment_round_trip_is_exact(tokenizer, corpus, max_pieces):
 )
 def test_encoding_without_tags_still_finds_every_word(tokenizer, corpus):
     encoded = tagging.encode(corpus, None, NAMES, tokenizer, 20)
-    answers = [[3] * len(window["input_ids"]) for window in encoded.windows]
+    answers = one_hot([[3] * len(window["input_ids"]) for window in encoded.windows])
     assert tagging.decode(encoded, answers, NAMES) == [["B-PER"] * len(w) for w in corpus]
+
+
+def one_hot(windows):
+    """Logits of a model that is sure of the given tag indices (anything where there is no label)."""
+    return [np.eye(len(NAMES))[[max(label, 0) for label in labels]] * 9 for labels in windows]
+
+
+logits = st.integers(1, 6).flatmap(
+    lambda n: st.lists(
+        st.lists(st.floats(-5, 5, width=32), min_size=len(NAMES), max_size=len(NAMES)), min_size=n, max_size=n
+    )
+)
+
+
+@given(logits)
+@settings(max_examples=100, deadline=None)
+def test_the_best_valid_path_is_the_best_of_all_valid_paths(rows):
+    """Against trying every one of the up to 15,625 sequences."""
+    scores = np.array(rows)
+
+    def valid(path):
+        return all(NAMES[b][0] != "I" or NAMES[a][2:] == NAMES[b][2:] for a, b in zip((0, *path), path, strict=False))
+
+    def total(path):
+        return sum(scores[i, tag] for i, tag in enumerate(path))
+
+    found = tagging.best_valid_path(scores, NAMES)
+    best = max((p for p in product(range(len(NAMES)), repeat=len(rows)) if valid(p)), key=total)
+    assert valid(tuple(found)) and total(found) == pytest.approx(total(best), abs=1e-9)
+    greedy = tuple(scores.argmax(axis=1))
+    assert not valid(greedy) or total(found) == pytest.approx(total(greedy))
+
+
+def test_the_best_valid_path_of_nothing_and_of_an_impossible_start():
+    assert tagging.best_valid_path(np.empty((0, 5)), NAMES) == []
+    assert tagging.best_valid_path(np.array([[0.0, 1.0, 9.0, 0.0, 0.0]]), NAMES) == [1], "I-LOC cannot begin a sentence"
 
 
 def test_what_does_not_fit_is_reported(tokenizer):
