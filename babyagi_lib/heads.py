@@ -52,9 +52,10 @@ class TokenTagger(nn.Module):
         self.encoder = encoder
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # a layer for whole sentences that no token uses: it would never get a gradient
-        self.input_adapter = InputAdapter(hidden) if input_adapter else None
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(hidden, len(tag_names))
+        # Made last, so that with the same seed the head starts the same with and without it.
+        self.input_adapter = InputAdapter(hidden) if input_adapter else None
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, case_ids: Tensor, labels: Tensor | None = None

@@ -31,34 +31,44 @@ def show(figure: Figure, alt: str) -> None:
     display({"image/png": image.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
-def history(run: History, score_name: str = "validation score") -> None:
-    """Loss per step, its running mean, and the validation score after each epoch, over steps."""
+def history(run: History, score_name: str = "validation score", baseline: tuple[str, float] | None = None) -> None:
+    """Loss per step with its running mean and, if there was validation, the score after each epoch.
+
+    Args:
+        run: what `fit` returned.
+        score_name: what the validation score is.
+        baseline: name and value of a loss to compare with, drawn as a dashed line.
+    """
     steps = [s["step"] for s in run.steps]
     losses = np.array([s["loss"] for s in run.steps])
     width = max(1, len(losses) // 20)
     smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.1), constrained_layout=True)
+    panels = 2 if run.scores else 1
+    figure, axes = plt.subplots(1, panels, figsize=(4.25 * panels, 3.1), constrained_layout=True, squeeze=False)
+    left = axes[0, 0]
     left.plot(steps, losses, color=GREY, alpha=0.35, linewidth=0.8, label="each step")
     left.plot(steps[width - 1 :], smooth, color=BLUE, linewidth=2, label=f"mean of {width} steps")
     left.set(xlabel="step", ylabel="training loss", ylim=(0, None))
+    if baseline:
+        left.axhline(baseline[1], color=GREEN, linestyle="--", linewidth=1.2, label=f"{baseline[0]}: {baseline[1]:.2f}")
     left.legend(frameon=False)
-    scores = [s["score"] for s in run.scores]
-    right.plot([s["step"] for s in run.scores], scores, "o-", color=ORANGE)
-    if run.best_step is not None:
-        best = next(s["score"] for s in run.scores if s["step"] == run.best_step)
-        right.plot(run.best_step, best, "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
-        right.annotate(
-            "kept", (run.best_step, best), textcoords="offset points", xytext=(0, -18), ha="center", color=BLUE
+    alt = f"Training loss over {len(steps)} steps falls from {losses[0]:.2f} to {smooth[-1]:.2f}."
+    if baseline:
+        alt += f" A dashed line at {baseline[1]:.2f} is the loss of {baseline[0]}."
+    if run.scores:
+        right = axes[0, 1]
+        scores = [s["score"] for s in run.scores]
+        right.plot([s["step"] for s in run.scores], scores, "o-", color=ORANGE)
+        right.plot(run.best_step, max(scores), "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
+        right.annotate("kept", (run.best_step, max(scores)), textcoords="offset points", xytext=(0, -20), ha="center")
+        right.set(xlabel="step", ylabel=score_name, xlim=(0, None))
+        alt += (
+            f" Beside it, {score_name} after each epoch: {', '.join(f'{s:.3f}' for s in scores)}; the best is circled."
         )
-    right.set(xlabel="step", ylabel=score_name, xlim=(0, None))
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    show(
-        figure,
-        f"Two panels over {len(steps)} training steps. Left: training loss falls from {smooth[0]:.2f} to {smooth[-1]:.2f}. "
-        f"Right: {score_name} after each epoch, from {scores[0]:.3f} to {max(scores):.3f} at best; the best is circled.",
-    )
+    for panel in axes.flat:
+        panel.spines[["top", "right"]].set_visible(False)
+    show(figure, alt)
 
 
 def confusion(types: Sequence[str], table: np.ndarray) -> None:
@@ -82,22 +92,22 @@ def confusion(types: Sequence[str], table: np.ndarray) -> None:
     )
 
 
-def recall_by_frequency(labels: Sequence[str], found: Sequence[int], total: Sequence[int], caption: str) -> None:
-    """Bars of recall for mentions grouped by how often their text occurs as a mention in training.
+def f1_by_frequency(scores: dict[str, float], counts: dict[str, int], what: str) -> None:
+    """Bars of entity F1 for mentions grouped by how often their text occurs as an entity in training.
 
     Args:
-        labels: a name for each group, such as "never" or "2-4 times".
-        found, total: mentions found, and mentions, in each group.
-        caption: what was counted, for the axis.
+        scores: F1 of each group, by a name such as "never" or "2 to 4 times"; the first bar is set apart.
+        counts: gold mentions in each group.
+        what: what kind of mentions they are, such as "places".
     """
-    shares = [f / t if t else 0.0 for f, t in zip(found, total, strict=True)]
     figure, axes = plt.subplots(figsize=(5.6, 3.1), constrained_layout=True)
-    bars = axes.bar(labels, shares, color=[ORANGE, *[BLUE] * (len(labels) - 1)], width=0.65)
-    axes.bar_label(bars, [f"{s:.0%} of {t}" for s, t in zip(shares, total, strict=True)], padding=2, fontsize=9)
-    axes.set(ylabel="recall", ylim=(0, 1.1), xlabel=caption)
+    bars = axes.bar(list(scores), list(scores.values()), color=[ORANGE, *[BLUE] * (len(scores) - 1)], width=0.65)
+    axes.bar_label(bars, [f"{f1:.2f}\n({counts[name]} {what})" for name, f1 in scores.items()], padding=2, fontsize=9)
+    axes.set(ylabel="entity F1", ylim=(0, 1.2), xlabel="how often the same text is an entity in training")
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.spines[["top", "right"]].set_visible(False)
-    told = ", ".join(f"{label}: {share:.0%}" for label, share in zip(labels, shares, strict=True))
-    show(figure, f"Bar chart of recall by how often a mention's text occurs in training. {told}.")
+    told = ", ".join(f"{name}: {f1:.2f}" for name, f1 in scores.items())
+    show(figure, f"Bar chart of entity F1 on {what}, by how often the same text is an entity in training. {told}.")
 
 
 def pieces_per_word(names: Sequence[int], others: Sequence[int], most: int = 6) -> None:

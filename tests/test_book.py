@@ -171,6 +171,9 @@ def test_results_page_has_every_figure(page, address):
     for lesson in COURSE.lessons:
         for figure in figures(lesson.notebook):
             assert figure["label"] in text and figure["text"] in text
+    for path in (COURSE.root / "benchmarks").glob("*.json"):
+        for run in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+            assert run["name"] in text
 
 
 def test_assets_are_what_was_published(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The newswire corpus is what its card says: sizes, tags, no repetition, split by story, built from its sources."""
 
 import importlib.util
+import json
 import re
 from collections import Counter
 from itertools import combinations
@@ -116,6 +117,15 @@ def test_the_card_has_the_true_counts(corpus, stories):
         rows[kind] = [sum(t == f"B-{kind}" for tags in corpus[s]["tags"] for t in tags) for s in SPLITS]
     for name, counts in rows.items():
         assert f"| {name} | " + " | ".join(f"{c:,}" for c in counts) + " |" in card
+
+
+def test_the_card_has_the_measured_quality(root):
+    """newswire alone teaches at least three quarters of what equally many sentences of CoNLL-2003 do."""
+    result = json.loads((root / "benchmarks" / "newswire_quality.json").read_text(encoding="utf-8"))
+    card = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for run in result["runs"]:
+        assert f"| {run['name']} | {run['entity_f1_mean']:.3f} | {run['entity_f1_by_seed']} |" in card
+    assert result["share"] >= 0.75
 
 
 def test_manifest_lists_every_data_file(root):

@@ -39,6 +39,16 @@ def test_a_new_input_adapter_changes_nothing_to_the_bit(tokenizer):
         assert torch.equal(with_adapter, model(**inputs)["logits"])
 
 
+def test_one_seed_gives_one_head_with_and_without_the_adapter():
+    """Otherwise a comparison of the two would compare two initialisations as well."""
+    heads_of = []
+    for adapter in (False, True):
+        encoder = tiny_encoder()
+        torch.manual_seed(3)
+        heads_of.append(heads.TokenTagger(encoder, NAMES, input_adapter=adapter).head.weight)
+    assert torch.equal(*heads_of)
+
+
 def test_the_adapter_lets_an_uncased_encoder_tell_case(tokenizer):
     model = heads.TokenTagger(tiny_encoder(), NAMES, input_adapter=True).eval()
     torch.nn.init.normal_(model.input_adapter.case.weight)

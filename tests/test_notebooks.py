@@ -181,6 +181,24 @@ def test_nbval_in_the_smoke_profile(lesson, tmp_path):
     assert re.search(r"\d+ passed", done.stdout)
 
 
+def test_the_ner_lesson_runs_on_the_real_corpus(conll, tmp_path):
+    """CORPUS may be a folder: CoNLL-2003 itself, a small part of it, through the tool."""
+    done = subprocess.run(
+        [
+            *[sys.executable, "-c", "from babyagi_lib.course.cli import main; main()"],
+            *["run", "04", "--profile", "smoke", "--set", f"CORPUS={conll}", "--out", str(tmp_path)],
+        ],
+        cwd=COURSE.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    entry = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["lessons"]["04_ner_finetuning"]
+    measured = {figure["name"]: figure["value"] for figure in entry["figures"]}
+    assert measured["always_o"] == pytest.approx(38323 / 46435)
+
+
 def test_the_readme_has_the_figures_of_the_notebooks(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     assert readme == with_map(readme, COURSE)

@@ -162,7 +162,8 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
             staged / "notebooks" / f"{lesson.name}.ipynb", json.dumps(for_book(notebook), ensure_ascii=False)
         )
     template = (staged / "results.md").read_text(encoding="utf-8")
-    write_atomically(staged / "results.md", template.replace("<!-- results -->", results(course.lessons, pages)))
+    body = results(course.lessons, pages) + "\n\n" + published(course.root / "benchmarks")
+    write_atomically(staged / "results.md", template.replace("<!-- results -->", body))
 
 
 def for_book(notebook: dict) -> dict:
@@ -209,3 +210,20 @@ def results(lessons: list[Lesson], pages: dict[str, dict]) -> str:
         )
     head = ["| lesson | time | peak memory | machine | date |", "|---|---|---|---|---|", *cost_rows]
     return "\n".join(head) + "\n\n" + "\n\n".join(sections)
+
+
+def published(benchmarks: Path) -> str:
+    """Markdown of the measurements that take longer than a lesson: one table per result file, a row per run."""
+    sections = []
+    for path in sorted(benchmarks.glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        columns = [key for key in result["runs"][0] if key != "name"]
+        rows = [
+            "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
+            "|---" * (len(columns) + 1) + "|",
+            *("| " + " | ".join(str(run[key]) for key in ("name", *columns)) + " |" for run in result["runs"]),
+        ]
+        packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+        told = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
+        sections.append("\n".join([f"## Published run: {result['title']}", "", *rows, "", told]))
+    return "\n\n".join(sections)
