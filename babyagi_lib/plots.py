@@ -146,16 +146,14 @@ def alignment(pieces: Sequence[str], rows: dict[str, Sequence[str]], right: Sequ
 
     A label that differs is red, bold and has a cross, so that colour is not all that tells it apart.
     """
-    cell = 'style="text-align:center;padding:2px 6px"'
+    cell = 'style="text-align:center;padding:2px 6px;white-space:nowrap"'
     lines = ["<tr><th>piece</th>" + "".join(f"<td {cell}><code>{html.escape(p)}</code></td>" for p in pieces) + "</tr>"]
     for name, labels in rows.items():
         cells = ""
         for label, wanted in zip(labels, right, strict=True):
             wrong = label != wanted and name != "word"
             mark = ";color:#B00020;font-weight:bold;background:#FFE9E9" if wrong else ""
-            cells += (
-                f'<td style="text-align:center;padding:2px 6px{mark}">{html.escape(label)}{" ✗" if wrong else ""}</td>'
-            )
+            cells += f'<td style="text-align:center;padding:2px 6px;white-space:nowrap{mark}">{html.escape(label)}{" ✗" if wrong else ""}</td>'
         lines.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
     return f'<div style="overflow-x:auto"><table>{"".join(lines)}</table></div>'
 

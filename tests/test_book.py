@@ -192,7 +192,7 @@ def test_for_book_gives_figures_their_alt_text_and_drops_stderr():
     noise = {"output_type": "stream", "name": "stderr", "text": "progress"}
     cell = {"cell_type": "code", "metadata": {}, "source": "", "outputs": [noise, output]}
     injected = {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "", "outputs": []}
-    notebook = {"cells": [cell, injected]}
+    notebook = {"cells": [cell, injected], "metadata": {}}
     before = json.dumps(notebook)
     staged = for_book(notebook)
     assert len(staged["cells"]) == 1 and staged["cells"][0]["outputs"] == [output]

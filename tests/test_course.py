@@ -210,13 +210,15 @@ def test_refresh_writes_outputs_cost_and_map(course):
     assert (course / "notebooks" / "01_one.ipynb").read_bytes() == again
 
 
-def test_closed_progress_bars_and_stderr_are_not_kept():
-    from babyagi_lib.course.refreshing import WIDGET, _worth_keeping
+def test_closed_progress_bars_and_stderr_do_not_last():
+    from babyagi_lib.course.lessons import lasting_outputs
 
-    assert not _worth_keeping({"output_type": "stream", "name": "stderr"}, {})
-    assert _worth_keeping({"output_type": "stream", "name": "stdout"}, {})
-    view = {"output_type": "display_data", "data": {WIDGET: {"model_id": "abc"}}}
-    assert not _worth_keeping(view, {}) and _worth_keeping(view, {"abc": {}})
+    out, err = ({"output_type": "stream", "name": name} for name in ("stdout", "stderr"))
+    view = {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {"model_id": "abc"}}}
+    state = {"application/vnd.jupyter.widget-state+json": {"state": {"abc": {}}}}
+    cell = {"outputs": [out, err, view]}
+    assert lasting_outputs(cell, {"metadata": {}}) == [out]
+    assert lasting_outputs(cell, {"metadata": {"widgets": state}}) == [out, view]
 
 
 def test_help_needs_no_torch_and_no_papermill(tmp_path):

@@ -19,9 +19,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, tags, write_atomically
+from babyagi_lib.course.lessons import (
+    Course,
+    CourseError,
+    Lesson,
+    figures,
+    lasting_outputs,
+    source,
+    tags,
+    write_atomically,
+)
 from babyagi_lib.course.running import read_report
-from babyagi_lib.course.tables import gigabytes, minutes
+from babyagi_lib.course.tables import gigabytes, minutes, with_cost
+from babyagi_lib.measured import MIME
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,8 @@ def build(course: Course, out: Path) -> Path:
     _stage(course, vendor, staged, out)
     command = [
         sys.executable,
-        "-m",
-        "jupyter_book",
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
         "build",
         str(staged),
         "--path-output",
@@ -167,16 +177,18 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
 
 
 def for_book(notebook: dict) -> dict:
-    """A copy of a notebook as the book shows it: figures with alt text, solutions closed, no stderr, no injected cell."""
+    """A copy of a notebook as the book shows it: figures with alt text, solutions closed, outputs that last, no injected cell."""
     notebook = json.loads(json.dumps(notebook))
     notebook["cells"] = [c for c in notebook["cells"] if "injected-parameters" not in tags(c)]
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
+            cell["source"] = with_cost(source(cell), notebook["metadata"]["babyagi"])
             continue
-        cell["outputs"] = [o for o in cell["outputs"] if not (o["output_type"] == "stream" and o["name"] == "stderr")]
+        cell["outputs"] = lasting_outputs(cell, notebook)
         if "solution" in tags(cell):
             cell["metadata"]["tags"] = [*tags(cell), "hide-cell"]
         for output in cell["outputs"]:
+            output.get("data", {}).pop(MIME, None)  # for programs; the table beside it is for readers
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
             if alt:
                 cell["metadata"]["mystnb"] = {"image": {"alt": alt}}

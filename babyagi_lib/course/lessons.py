@@ -223,6 +223,19 @@ def figures(notebook: dict) -> list[dict]:
     ]
 
 
+def lasting_outputs(cell: dict, notebook: dict) -> list[dict]:
+    """A cell's outputs without what a reader cannot use: stderr (progress, warnings) and widgets that were closed."""
+    widgets = notebook["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+
+    def lasts(output: dict) -> bool:
+        if output["output_type"] == "stream":
+            return output["name"] != "stderr"
+        view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
+        return view is None or view["model_id"] in widgets.get("state", {})
+
+    return [output for output in cell["outputs"] if lasts(output)]
+
+
 def versions() -> dict[str, str]:
     """Installed versions of the packages that lessons build on."""
     import platform

@@ -10,11 +10,18 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from babyagi_lib.course.lessons import COST, Course, CourseError, Lesson, figures, source, write_atomically
+from babyagi_lib.course.lessons import (
+    Course,
+    CourseError,
+    Lesson,
+    figures,
+    lasting_outputs,
+    source,
+    write_atomically,
+)
 from babyagi_lib.course.running import read_report
-from babyagi_lib.course.tables import gigabytes, headline, minutes
+from babyagi_lib.course.tables import gigabytes, headline, minutes, with_cost
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
 
 
@@ -48,28 +55,16 @@ def merge(notebook: dict, executed: dict) -> dict:
         for cell in executed["cells"]
         if cell["cell_type"] == "code" and "injected-parameters" not in cell["metadata"].get("tags", [])
     )
-    state = (
-        executed["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-    )
     cost = executed["metadata"]["babyagi"]
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             done = next(ran)
             cell["execution_count"] = done["execution_count"]
-            cell["outputs"] = [o for o in done["outputs"] if _worth_keeping(o, state)]
-        elif COST.search(source(cell)):
-            told = f"about {minutes(cost['seconds'])}, {gigabytes(cost['peak_memory_mb'])} of memory at its peak ({cost['machine']})"
-            cell["source"] = COST.sub(rf"\g<1>{told}\g<2>", source(cell)).splitlines(keepends=True)
+            cell["outputs"] = lasting_outputs(done, executed)
+        else:
+            cell["source"] = with_cost(source(cell), cost).splitlines(keepends=True)
     notebook["metadata"]["babyagi"] = cost
     return notebook
-
-
-def _worth_keeping(output: dict, widget_state: dict) -> bool:
-    """Progress bars and warnings on stderr go, and so do widgets that were closed (nothing could draw them)."""
-    if output["output_type"] == "stream":
-        return output["name"] != "stderr"
-    view = output.get("data", {}).get(WIDGET)
-    return view is None or view["model_id"] in widget_state
 
 
 def with_map(readme: str, course: Course) -> str:

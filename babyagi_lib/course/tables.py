@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from babyagi_lib.course.lessons import COST
+
 
 def minutes(seconds: float) -> str:
     """Seconds as a reader says them: "40 s", "2.5 min"."""
@@ -13,6 +15,14 @@ def minutes(seconds: float) -> str:
 def gigabytes(megabytes: float) -> str:
     """Megabytes as a reader says them: "1.7 GB"."""
     return f"{megabytes / 1024:.1f} GB"
+
+
+def with_cost(text: str, ran: dict[str, Any]) -> str:
+    """Markdown with the measured cost of a run between its `<!-- cost -->` marks, if it has any."""
+    told = (
+        f"about {minutes(ran['seconds'])}, {gigabytes(ran['peak_memory_mb'])} of memory at its peak ({ran['machine']})"
+    )
+    return COST.sub(rf"\g<1>{told}\g<2>", text)
 
 
 def headline(figures: list[dict[str, Any]], count: int = 2) -> str:
