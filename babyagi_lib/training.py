@@ -225,7 +225,8 @@ def grouped_batches(lengths: Sequence[int], batch_tokens: int, seed: int, at_lea
 
     Args:
         lengths: tokens of each example.
-        batch_tokens: a batch's size with its padding stays within this, unless `at_least` examples are longer.
+        batch_tokens: a batch's size with its padding stays within this, unless `at_least` examples are longer, or a
+            remainder of fewer than that had to be added.
         seed: for both shuffles.
         at_least: examples in a batch, if there are as many at all.
     """
