@@ -9,6 +9,7 @@ import sys
 import nbformat
 import papermill
 import pytest
+from papermill.iorw import load_notebook_node
 
 from babyagi_lib.course.lessons import Course, figures, source, tags
 from babyagi_lib.course.refreshing import with_map
@@ -156,7 +157,7 @@ def test_committed_verdicts(lesson):
 def test_nbval_in_the_smoke_profile(lesson, tmp_path):
     """nbval runs the notebook with the smoke parameters and compares the outputs of the cells tagged for it."""
     smoke = COURSE.profiles["smoke"][lesson.name]
-    notebook = papermill.parameterize.parameterize_notebook(nbformat.from_dict(lesson.notebook), smoke)
+    notebook = papermill.parameterize.parameterize_notebook(load_notebook_node(str(lesson.path)), smoke)
     copy = tmp_path / lesson.path.name
     nbformat.write(notebook, copy)
     done = subprocess.run(
