@@ -59,7 +59,7 @@ def load_encoder(name: str = "embedded") -> tuple[PreTrainedModel, PreTrainedTok
 
     if name == "embedded":
         location = str(embedded_folder())
-        told = f"all-MiniLM-L6-v2, embedded in {EMBEDDED_REQUIREMENT}, sha256 {EMBEDDED_WEIGHTS_SHA256[:8]}"
+        told = f"all-MiniLM-L6-v2, embedded, sha256 {EMBEDDED_WEIGHTS_SHA256[:8]}"
     elif is_folder_name(name):
         location = str(_existing_folder(name, "an encoder"))
         told = f"folder {name}"

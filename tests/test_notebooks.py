@@ -144,6 +144,20 @@ def test_stub_and_solution_define_and_check_the_same(lesson):
 
 
 @each_lesson
+def test_nothing_depends_on_the_learners_answer(lesson):
+    """What an exercise defines is used in no other cell, so that a notebook runs with every stub unsolved."""
+    pairs = exercises(lesson)
+    defined = {ast.parse(source(stub)).body[0].name for stub, _ in pairs}
+    for cell in code_cells(lesson):
+        if not {"exercise", "solution"} & set(tags(cell)):
+            code = "\n".join(line for line in source(cell).split("\n") if not line.lstrip().startswith("%"))
+            if "find_spec" in code:
+                continue  # the installation cell, whose only statement is a magic
+            used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+            assert not used & defined, source(cell)
+
+
+@each_lesson
 def test_committed_verdicts(lesson):
     for stub, solution in exercises(lesson):
         assert "Not attempted yet" in json.dumps(stub["outputs"])
