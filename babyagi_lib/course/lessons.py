@@ -224,7 +224,11 @@ def figures(notebook: dict) -> list[dict]:
 
 
 def lasting_outputs(cell: dict, notebook: dict) -> list[dict]:
-    """A cell's outputs without what a reader cannot use: stderr (progress, warnings) and widgets that were closed."""
+    """A cell's outputs as a reader can use them.
+
+    Without stderr (progress, warnings) and widgets that were closed; what was printed in one go is one output,
+    however the kernel happened to cut it up.
+    """
     widgets = notebook["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
 
     def lasts(output: dict) -> bool:
@@ -233,7 +237,13 @@ def lasting_outputs(cell: dict, notebook: dict) -> list[dict]:
         view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
         return view is None or view["model_id"] in widgets.get("state", {})
 
-    return [output for output in cell["outputs"] if lasts(output)]
+    outputs: list[dict] = []
+    for output in filter(lasts, cell["outputs"]):
+        if outputs and output["output_type"] == outputs[-1]["output_type"] == "stream":
+            outputs[-1] = outputs[-1] | {"text": "".join(outputs[-1]["text"]) + "".join(output["text"])}
+        else:
+            outputs.append(output)
+    return outputs
 
 
 def versions() -> dict[str, str]:
