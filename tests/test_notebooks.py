@@ -214,6 +214,20 @@ def test_the_ner_lesson_runs_on_the_real_corpus(conll, tmp_path):
     assert measured["always_o"] == pytest.approx(38323 / 46435)
 
 
+def test_the_published_ner_run_has_the_lessons_settings():
+    """The lesson says that the published run used its own loop and settings."""
+    from babyagi_lib import sources
+
+    settings = sources.published("ner_conll2003")["settings"]
+    lesson = next(lesson for lesson in LESSONS if lesson.name == "04_ner_finetuning").parameters
+    assert settings["epochs"] == lesson["EPOCHS"]
+    assert settings["ours"] == {
+        "batch_tokens": lesson["BATCH_TOKENS"],
+        "learning_rate": lesson["LEARNING_RATE"],
+        "head_learning_rate": lesson["HEAD_LEARNING_RATE"],
+    }
+
+
 def test_the_readme_has_the_figures_of_the_notebooks(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     assert readme == with_map(readme, COURSE)
