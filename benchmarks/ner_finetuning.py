@@ -22,7 +22,7 @@ import torch
 from datasets import DatasetDict
 
 from babyagi_lib import heads, sources, tagging, training
-from babyagi_lib.course.lessons import versions
+from babyagi_lib.course.lessons import versions, write_atomically
 from babyagi_lib.course.running import machine
 
 # The recipe of transformers' examples/pytorch/token-classification/run_ner.py: the Trainer's own defaults.
@@ -166,10 +166,7 @@ def main() -> None:
         "speed_ratio_in_alternation": round(statistics.median(ratios), 2),
         "runs": runs,
     }
-    path = Path(__file__).with_name("ner_conll2003.json")
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_atomically(Path(__file__).with_name("ner_conll2003.json"), json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

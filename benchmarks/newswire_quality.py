@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from babyagi_lib import heads, sources, tagging, training
-from babyagi_lib.course.lessons import versions
+from babyagi_lib.course.lessons import versions, write_atomically
 from babyagi_lib.course.running import machine
 
 EPOCHS = 6
@@ -87,10 +87,7 @@ def main() -> None:
         ],
         "share": round(means["newswire"] / means["CoNLL-2003"], 3),
     }
-    path = Path(__file__).with_name("newswire_quality.json")
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_atomically(Path(__file__).with_name("newswire_quality.json"), json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
 

@@ -102,7 +102,15 @@ def test_the_best_weights_are_restored_and_patience_ends_training():
     assert torch.equal(model.head.weight, seen[1])
 
 
-def test_ctrl_c_returns_what_there_is():
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to Ctrl-C, which a shell's background jobs start without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_returns_what_there_is(ctrl_c):
     model = tagger()
 
     steps = []
