@@ -1,9 +1,10 @@
 """The small library that every notebook of the course imports.
 
 Read the modules in the order data flows through them: `sources` (where models and corpora come from),
-`tagging` (words to word pieces and back, and how tags are scored), `heads` (what is put on the encoder),
-`training` (the loop), `plots` (the figures), `checks` (what an exercise calls), `measured` (how a notebook
-publishes its figures). `babyagi_lib.course` is the course's own command-line tool and is not needed to learn.
+`pretraining` (text made into a task), `tagging` (words to word pieces and back, and how tags are scored), `heads` and
+`adapters` (what is put on the encoder), `losses` (binary cross-entropy, by hand), `training` (the loop), `plots` and
+`explore` (the figures), `checks` (what an exercise calls), `measured` (how a notebook publishes its figures).
+`babyagi_lib.course` is the course's own command-line tool and is not needed to learn.
 Importing this package imports nothing else: every module is imported where it is used.
 """
 

@@ -1,7 +1,9 @@
-"""What is put on a pretrained encoder to give it a task: an input layer and an output layer. Used by lesson 04.
+"""What is put on a pretrained encoder to give it a task: an input layer and an output layer. Used by lessons 01, 02, 04.
 
-`TokenTagger` is the articles' "task-adaptation layer" for tagging: a linear output layer over every piece
-and, if asked for, an input layer that gives an uncased encoder back the case of each word.
+Three heads are the articles' "task-adaptation layer" at the output: `SentenceHead` answers once per sentence,
+`TokenHead` once per piece, `SpanHead` points at the first and last piece of an answer. `TaskModel` is an encoder with
+any of them. `TokenTagger` is the tagger of lesson 04, with an input layer that gives an uncased encoder back the case
+of each word.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from babyagi_lib.sources import SourceError
@@ -18,6 +21,97 @@ from babyagi_lib.tagging import CASES, IGNORE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
+    """Average the states of real pieces: (batch, pieces, hidden) and (batch, pieces) of 0 and 1 to (batch, hidden).
+
+    A row without any real piece gets zeros.
+    """
+    real = attention_mask.unsqueeze(-1).to(states.dtype)
+    return (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+
+
+class SentenceHead(nn.Module):
+    """One answer per sentence: the mean of its pieces, then a linear layer."""
+
+    def __init__(self, hidden_size: int, classes: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(hidden_size, classes)
+
+    def forward(self, states: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """(batch, pieces, hidden) states to `logits` (batch, classes); with `labels` (batch,), the mean `loss` too."""
+        logits = self.linear(self.dropout(mean_pool(states, attention_mask)))
+        if labels is None:
+            return {"logits": logits}
+        return {"logits": logits, "loss": nn.functional.cross_entropy(logits.float(), labels)}
+
+
+class TokenHead(nn.Module):
+    """One answer per piece: a linear layer over every state."""
+
+    def __init__(self, hidden_size: int, classes: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(hidden_size, classes)
+
+    def forward(self, states: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """(batch, pieces, hidden) states to `logits` (batch, pieces, classes).
+
+        With `labels` (batch, pieces) there is also `loss`, the mean cross-entropy over the pieces whose label is not
+        `IGNORE`.
+        """
+        logits = self.linear(self.dropout(states))
+        if labels is None:
+            return {"logits": logits}
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORE)
+        return {"logits": logits, "loss": loss}
+
+
+class SpanHead(nn.Module):
+    """A pair of answers per text: how much each piece looks like the first, and like the last, of the answer."""
+
+    def __init__(self, hidden_size: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(hidden_size, 2)
+
+    def forward(
+        self, states: Tensor, attention_mask: Tensor, starts: Tensor | None = None, ends: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """(batch, pieces, hidden) states to `logits` (batch, pieces, 2); padding can be neither start nor end.
+
+        With `starts` and `ends` (batch,), the positions of the first and last piece, there is also `loss`: the mean
+        of two cross-entropies, each a choice among the pieces of the text.
+        """
+        logits = self.linear(self.dropout(states)).float()
+        logits = logits.masked_fill(attention_mask.unsqueeze(-1) == 0, torch.finfo(logits.dtype).min)
+        if starts is None:
+            return {"logits": logits}
+        loss = nn.functional.cross_entropy(logits[..., 0], starts) + nn.functional.cross_entropy(logits[..., 1], ends)
+        return {"logits": logits, "loss": loss / 2}
+
+
+class TaskModel(nn.Module):
+    """An encoder, a head, and the adapters between them if there are any (they hook into the encoder themselves).
+
+    Args:
+        encoder: turns (batch, pieces) ids into (batch, pieces, hidden) states.
+        head: turns states into answers.
+        adapters: trained and saved with the head; see `adapters.Bottlenecks`.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, adapters: nn.Module | None = None) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.adapters = adapters
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **answers: Tensor) -> dict[str, Tensor]:
+        """What the head returns for the encoder's states; `answers` go to the head by name."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.head(states, attention_mask, **answers)
 
 
 class InputAdapter(nn.Module):
@@ -52,8 +146,7 @@ class TokenTagger(nn.Module):
         self.encoder = encoder
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # a layer for whole sentences that no token uses: it would never get a gradient
-        self.dropout = nn.Dropout(0.1)
-        self.head = nn.Linear(hidden, len(tag_names))
+        self.head = TokenHead(hidden, len(tag_names))
         # Made last, so that with the same seed the head starts the same with and without it.
         self.input_adapter = InputAdapter(hidden) if input_adapter else None
 
@@ -74,11 +167,7 @@ class TokenTagger(nn.Module):
         if self.input_adapter is not None:
             embeddings = self.input_adapter(embeddings, case_ids)
         states = self.encoder(inputs_embeds=embeddings, attention_mask=attention_mask).last_hidden_state
-        logits = self.head(self.dropout(states))
-        if labels is None:
-            return {"logits": logits}
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORE)
-        return {"logits": logits, "loss": loss}
+        return self.head(states, attention_mask, labels)
 
     def save(self, folder: str | Path, tokenizer: PreTrainedTokenizerBase) -> Path:
         """Write weights (safetensors), configuration and tokenizer to a folder, whole or not at all."""

@@ -11,9 +11,11 @@ Nothing falls back silently: what cannot be had is a `SourceError` that says wha
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.util
 import json
+import platform
 import re
 from functools import cache
 from pathlib import Path
@@ -173,6 +175,212 @@ def load_ner(name: str = "newswire") -> DatasetDict:
     )
     print(f"Corpus: {told}, {_sizes(corpus)}")
     return corpus
+
+
+def load_topics(name: str = "newswire") -> DatasetDict:
+    """Load single sentences with the topic of the story they are from.
+
+    Args:
+        name: `"newswire"`, or a folder like it, in which every `-DOCSTART-` line names a topic. Its `briefs` are left
+            out: they are about anything.
+
+    Returns:
+        Splits `train`, `valid`, `test` with the columns `words` (list of str) and `topic` (str); no story is in two.
+
+    Raises:
+        SourceError: the corpus cannot be found, or its files are not the published ones.
+        CorpusError: a line is not what the format asks for, or a story has no topic.
+    """
+    from datasets import Dataset, DatasetDict
+
+    if name == "newswire":
+        folder = data_folder() / "newswire"
+        check_manifest(folder)
+    else:
+        folder = _existing_folder(name, "a corpus")
+    corpus = {}
+    for split in SPLITS:
+        path = _split_file(folder, split)
+        sentences = read_conll(path)
+        starts = [
+            (number, line.split()[1:])
+            for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1)
+            if line.startswith("-DOCSTART-")
+        ]
+        rows: dict[str, list] = {"words": [], "topic": []}
+        for words, _, lines in sentences:
+            before = [(number, fields) for number, fields in starts if number < lines[0]]
+            number, fields = before[-1] if before else (1, [])
+            if len(fields) != 1 or fields == ["O"]:
+                raise CorpusError(f"{path}:{number}: the story has no topic; expected '-DOCSTART- topic'")
+            if fields != ["briefs"]:
+                rows["words"].append(words)
+                rows["topic"].append(fields[0])
+        corpus[split] = Dataset.from_dict(rows)
+    print(f"Topics: {name if name == 'newswire' else f'folder {folder.name}'}, {_sizes(corpus)}")
+    return DatasetDict(corpus)
+
+
+def load_intents(name: str = "support_intents") -> DatasetDict:
+    """Load short messages with what their writers want.
+
+    Args:
+        name: `"support_intents"` (written for this course), or a folder with `train.csv` and `test.csv` (and perhaps
+            `out_of_scope.csv`) whose columns are `text` and `category`, such as banking77's.
+
+    Returns:
+        Splits `train` and `test`, and `out_of_scope` if there is one, with the columns `text` and `category` (str).
+
+    Raises:
+        SourceError: the corpus cannot be found, or its files are not the published ones.
+        CorpusError: a row is not what the format asks for, or a category of `test` is not in `train`.
+    """
+    from datasets import Dataset, DatasetDict
+
+    if name == "support_intents":
+        folder = data_folder() / name
+        check_manifest(folder)
+        told = "support_intents, written for this course"
+    else:
+        folder = _existing_folder(name, "a corpus")
+        told = f"folder {folder.name}"
+    rows = {split: read_messages(folder / f"{split}.csv") for split in ("train", "test")}
+    known = {category for _, category in rows["train"]}
+    for number, (_, category) in enumerate(rows["test"], start=1):
+        if category not in known:
+            raise CorpusError(f"{folder / 'test.csv'}, message {number}: category {category!r} is not in train.csv")
+    if (folder / "out_of_scope.csv").is_file():
+        rows["out_of_scope"] = read_messages(folder / "out_of_scope.csv")
+    corpus = DatasetDict(
+        {
+            split: Dataset.from_dict({"text": [text for text, _ in found], "category": [c for _, c in found]})
+            for split, found in rows.items()
+        }
+    )
+    print(f"Intents: {told}, {_sizes(corpus, 'messages')}, {len(known)} categories")
+    return corpus
+
+
+def read_messages(path: Path) -> list[tuple[str, str]]:
+    """Read (text, category) rows of a CSV file with these two columns.
+
+    Raises:
+        SourceError: there is no such file.
+        CorpusError: not UTF-8, another header, an empty cell, or no row.
+    """
+    if not path.is_file():
+        raise SourceError(f"{path} is missing; a corpus of messages needs train.csv and test.csv (text, category)")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if not {"text", "category"} <= set(reader.fieldnames or ()):
+                raise CorpusError(f"{path}:1: the columns are {reader.fieldnames}; expected text and category")
+            rows = []
+            for row in reader:
+                if not (row["text"] or "").strip() or not (row["category"] or "").strip():
+                    raise CorpusError(f"{path}:{reader.line_num}: text or category is empty")
+                rows.append((row["text"].strip(), row["category"].strip()))
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise CorpusError(f"{path}:{line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+    except csv.Error as error:
+        raise CorpusError(f"{path}:{reader.line_num}: not CSV ({error})") from error
+    if not rows:
+        raise CorpusError(f"{path}: no message; expected rows of text and category")
+    return rows
+
+
+def load_teams() -> dict[str, str]:
+    """For each category of support_intents, the team of the help desk that answers it."""
+    folder = data_folder() / "support_intents"
+    check_manifest(folder)
+    with (folder / "intents.csv").open(encoding="utf-8", newline="") as file:
+        return {row["category"]: row["team"] for row in csv.DictReader(file)}
+
+
+def load_text(name: str = "python-manual") -> dict[str, list[str]]:
+    """Load plain text to pretrain on, as documents without repeated paragraphs.
+
+    Args:
+        name: `"python-manual"` (the help texts that every Python carries; they differ a little between versions of
+            Python), a text file (UTF-8; a document ends at two blank lines), or a hub name of a data set with a
+            `train` split and a column `text`.
+
+    Returns:
+        `train` and `valid`: every tenth document is for validation. A paragraph that occurs again later, in any
+        document, is left out there, so that nothing in `valid` was seen in `train` paragraph for paragraph.
+
+    Raises:
+        SourceError: the file or data set cannot be had, or has fewer than ten documents.
+    """
+    if name == "python-manual":
+        documents = list(python_manual().values())
+        told = f"the manual of Python {platform.python_version()}"
+    elif is_folder_name(name) or Path(name).is_file():
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise SourceError(f"{name!r} was given for a text, but there is no such file (looked from {Path.cwd()}).")
+        try:
+            documents = re.split(r"\n\s*\n\s*\n", path.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as error:
+            line = path.read_bytes()[: error.start].count(b"\n") + 1
+            raise CorpusError(f"{path}:{line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        told = f"file {path.name}"
+    else:
+        documents = _load_hub_text(name)
+        told = f"{name}, from the Hugging Face hub"
+    documents, repeated = without_repetitions(documents)
+    if len(documents) < 10:
+        raise SourceError(f"{name!r} has {len(documents)} document(s); ten or more are needed to hold some out")
+    splits: dict[str, list[str]] = {"train": [], "valid": []}
+    for i, document in enumerate(documents):
+        splits["valid" if i % 10 == 5 else "train"].append(document)
+    sizes = ", ".join(f"{sum(map(len, texts)):,} characters {split}" for split, texts in splits.items())
+    print(f"Text: {told}, {sizes} ({repeated:.0%} was repetition and is left out)")
+    return splits
+
+
+def python_manual() -> dict[str, str]:
+    """The help texts in Python's own `pydoc_data.topics`, by topic, in alphabetical order."""
+    from pydoc_data.topics import topics
+
+    return dict(sorted(topics.items()))
+
+
+def without_repetitions(documents: list[str]) -> tuple[list[str], float]:
+    """Documents without the paragraphs that an earlier one already had, and the share of characters that went.
+
+    Paragraphs are compared without regard to white space. Documents of which nothing is left are dropped.
+    """
+    seen: set[str] = set()
+    kept_documents, before, after = [], 0, 0
+    for document in documents:
+        kept = []
+        for paragraph in re.split(r"\n\s*\n", document):
+            essence = re.sub(r"\s+", " ", paragraph).strip()
+            before += len(essence)
+            if essence and essence not in seen:
+                seen.add(essence)
+                after += len(essence)
+                kept.append(paragraph.strip("\n").rstrip())
+        if kept:
+            kept_documents.append("\n\n".join(kept))
+    return kept_documents, 1 - after / before if before else 0.0
+
+
+def _load_hub_text(name: str) -> list[str]:
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(name, split="train")
+    except Exception as error:  # datasets raises many kinds, some of them private, for one and the same cause
+        raise SourceError(
+            f"The text {name!r} is no file here and could not be loaded from the Hugging Face hub "
+            f'({type(error).__name__}: {_first_line(error)}). CORPUS = "python-manual" works offline.'
+        ) from error
+    if "text" not in rows.column_names:
+        raise SourceError(f"{name!r} has the columns {rows.column_names}; expected one called text")
+    return list(rows["text"])
 
 
 def read_conll(path: Path) -> list[tuple[list[str], list[str], list[int]]]:
@@ -337,8 +545,8 @@ def _split_file(folder: Path, split: str) -> Path:
     raise SourceError(f"{folder} has no {split}.txt or {split}.conll; a corpus folder needs train, valid and test.")
 
 
-def _sizes(corpus: DatasetDict) -> str:
-    return ", ".join(f"{len(split):,} {name}" for name, split in corpus.items()) + " sentences"
+def _sizes(corpus: DatasetDict, what: str = "sentences") -> str:
+    return ", ".join(f"{len(split):,} {name}" for name, split in corpus.items()) + f" {what}"
 
 
 def _first_line(error: Exception) -> str:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from babyagi_lib.tagging import IGNORE
 
-Example = dict[str, list[int]]
+ANSWERS = ("labels", "starts", "ends")  # what a model is trained to say, by the names its forward gives them
+Example = dict[str, list[int] | int]
 
 
 @dataclass
@@ -52,7 +53,7 @@ class History:
 
 def fit(
     model: nn.Module,
-    examples: Sequence[Example],
+    examples: Sequence[Example] | Callable[[int], Sequence[Example]],
     *,
     epochs: int,
     batch_tokens: int,
@@ -73,7 +74,8 @@ def fit(
 
     Args:
         model: trained in place; parameters with `requires_grad=False` stay as they are.
-        examples: dicts of integer lists, padded per batch by `pad_batch` and passed to the model by name.
+        examples: dicts of integers and integer lists, batched by `pad_batch` and passed to the model by name; or a
+            function from the epoch (0, 1, ...) to such dicts, as many each time, where they change between epochs.
         epochs: passes over the examples.
         batch_tokens: tokens a step, padding included, over all processes together (see `grouped_batches`).
         learning_rate: the peak.
@@ -97,7 +99,9 @@ def fit(
     from accelerate.utils import set_seed
     from tqdm.auto import tqdm
 
-    if not examples:
+    examples_of = examples if callable(examples) else lambda epoch: examples
+    current = examples_of(0)
+    if not current:
         raise ValueError("fit was given no examples")
     set_seed(seed)
     AcceleratorState._reset_state()  # the precision of an earlier fit in this process must not bind this one
@@ -109,7 +113,7 @@ def fit(
         fused=accelerator.device.type != "mps",
     )
     plan = [
-        grouped_batches([len(e["input_ids"]) for e in examples], batch_tokens, seed + epoch, accelerator.num_processes)
+        grouped_batches([len(e["input_ids"]) for e in current], batch_tokens, seed + epoch, accelerator.num_processes)
         for epoch in range(epochs)
     ]
     total = sum(len(batches) for batches in plan)
@@ -125,16 +129,17 @@ def fit(
     try:
         for epoch, batches in enumerate(plan):
             trained.train()
+            current = examples_of(epoch)
             for indices in batches:
                 started = time.perf_counter()
                 batch = {
                     k: v.to(accelerator.device)
-                    for k, v in pad_batch([examples[i] for i in indices[rank::world]]).items()
+                    for k, v in pad_batch([current[i] for i in indices[rank::world]]).items()
                 }
                 loss = trained(**batch)["loss"]
                 if world > 1:
                     # Every process has its own mean; weigh it so that their average is the mean over the whole batch.
-                    items = (batch["labels"] != IGNORE).sum()
+                    items = (batch[next(name for name in ANSWERS if name in batch)] != IGNORE).sum()
                     share = items / accelerator.reduce(items, "sum")
                     loss = loss * share * world
                 accelerator.backward(loss)
@@ -148,7 +153,7 @@ def fit(
                         f'the loss became {value} at step {len(history.steps) + 1}; a lower learning rate or precision="no" may help'
                     )
                 history.seconds += time.perf_counter() - started
-                history.tokens += sum(len(examples[i]["input_ids"]) for i in indices)
+                history.tokens += sum(len(current[i]["input_ids"]) for i in indices)
                 history.steps.append(
                     {
                         "step": len(history.steps) + 1,
@@ -183,7 +188,10 @@ def fit(
 
 
 def predict(model: nn.Module, examples: Sequence[Example], batch_size: int = 64) -> list[np.ndarray]:
-    """The model's logits for every example, in the order given: arrays (positions, outputs), in float32."""
+    """The model's logits for every example, in the order given, in float32.
+
+    Arrays (outputs,) from a model with one answer per example, (pieces, outputs) from one with an answer per piece.
+    """
     device = next(model.parameters()).device
     precision = best_precision()
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
@@ -193,21 +201,24 @@ def predict(model: nn.Module, examples: Sequence[Example], batch_size: int = 64)
     with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=precision != "no"):
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
-            batch = pad_batch([{k: v for k, v in examples[i].items() if k != "labels"} for i in indices])
+            batch = pad_batch([{k: v for k, v in examples[i].items() if k not in ANSWERS} for i in indices])
             logits = model(**{k: v.to(device) for k, v in batch.items()})["logits"].float().cpu().numpy()
             for i, rows in zip(indices, logits, strict=True):
-                answers[i] = rows[: len(examples[i]["input_ids"])]
+                answers[i] = rows if rows.ndim == 1 else rows[: len(examples[i]["input_ids"])]
     return answers
 
 
 def pad_batch(examples: Sequence[Example]) -> dict[str, Tensor]:
     """Stack examples of unlike lengths: (batch, longest) tensors, and the `attention_mask` that tells padding apart.
 
-    Labels are padded with `IGNORE`, everything else with 0.
+    Labels are padded with `IGNORE`, everything else with 0. What is one integer per example becomes (batch,).
     """
     longest = max(len(e["input_ids"]) for e in examples)
     batch = {}
     for name in examples[0]:
+        if isinstance(examples[0][name], int):
+            batch[name] = torch.tensor([e[name] for e in examples])
+            continue
         fill = IGNORE if name == "labels" else 0
         batch[name] = torch.tensor([[*e[name], *[fill] * (longest - len(e[name]))] for e in examples])
     batch["attention_mask"] = torch.tensor(

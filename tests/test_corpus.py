@@ -33,7 +33,7 @@ def corpus():
 
 
 def sentences(stories, split):
-    return [sentence for story in stories[split] for sentence in story]
+    return [sentence for _, story in stories[split] for sentence in story]
 
 
 def test_sizes(corpus):
@@ -130,7 +130,9 @@ def test_the_card_has_the_measured_quality(root):
 
 def test_manifest_lists_every_data_file(root):
     listed = {line.split(maxsplit=1)[1] for line in (root / "data" / "MANIFEST").read_text().splitlines()}
-    there = {p.relative_to(root / "data").as_posix() for p in (root / "data").glob("*/**/*.txt")}
+    there = {
+        p.relative_to(root / "data").as_posix() for p in (root / "data").glob("*/**/*") if p.suffix in (".txt", ".csv")
+    }
     assert listed == there
     for line in (root / "data" / "MANIFEST").read_text().splitlines():
         expected, name = line.split(maxsplit=1)

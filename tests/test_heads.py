@@ -45,7 +45,7 @@ def test_one_seed_gives_one_head_with_and_without_the_adapter():
     for adapter in (False, True):
         encoder = tiny_encoder()
         torch.manual_seed(3)
-        heads_of.append(heads.TokenTagger(encoder, NAMES, input_adapter=adapter).head.weight)
+        heads_of.append(heads.TokenTagger(encoder, NAMES, input_adapter=adapter).head.linear.weight)
     assert torch.equal(*heads_of)
 
 
@@ -103,7 +103,7 @@ def test_saving_replaces_whole_and_failing_leaves_the_old(tmp_path, tokenizer, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(type(tokenizer), "save_pretrained", full_disk)
-    torch.nn.init.zeros_(model.head.weight)
+    torch.nn.init.zeros_(model.head.linear.weight)
     with pytest.raises(OSError, match="No space"):
         model.save(folder, tokenizer)
     assert (folder / "model.safetensors").read_bytes() == before

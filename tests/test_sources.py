@@ -295,3 +295,99 @@ def test_real_conll_survives_the_trip_through_iob1(conll, tmp_path):
         blocks.append("".join(lines))
     path = write(tmp_path, "\n".join(blocks))
     assert [t for _, t, _ in read_conll(path)] == [t for _, t, _ in sentences]
+
+
+# --- topics, messages, plain text --------------------------------------------------------------------------
+
+
+def test_topics_of_newswire():
+    corpus = sources.load_topics("newswire")
+    topics = {"culture", "markets", "politics", "science", "sport"}
+    assert set(corpus["train"]["topic"]) == set(corpus["test"]["topic"]) == topics
+    assert len(corpus["train"]) > 1000
+    names = sources.load_ner("newswire")
+    assert {" ".join(w) for w in corpus["test"]["words"]} < {" ".join(w) for w in names["test"]["words"]}
+
+
+@pytest.mark.parametrize("text", ["Accra B-LOC\n", "-DOCSTART- O\n\nAccra B-LOC\n"])
+def test_a_story_without_topic_is_named(tmp_path, text):
+    with pytest.raises(CorpusError, match=r"train\.txt:1: the story has no topic"):
+        sources.load_topics(str(corpus_folder(tmp_path, train=text)))
+
+
+def test_messages_of_support_intents():
+    corpus, teams = sources.load_intents(), sources.load_teams()
+    assert set(corpus["train"]["category"]) == set(corpus["test"]["category"]) == set(teams)
+    assert set(teams.values()) == {"cards", "payments", "orders", "account"}
+    assert len(corpus["out_of_scope"]) >= 100
+
+
+def test_messages_of_a_folder(tmp_path):
+    write(tmp_path, 'text,category\n"Lost, again",lost\nwhere?,late\n', "train.csv")
+    write(tmp_path, "category,text\nlate,still nothing\n", "test.csv")
+    corpus = sources.load_intents(str(tmp_path))
+    assert list(corpus["train"]["text"]) == ["Lost, again", "where?"] and "out_of_scope" not in corpus
+    assert list(corpus["test"]["category"]) == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("text,label\na,b\n", ":1: the columns are"),
+        ("text,category\na,b\n ,b\n", ":3: text or category is empty"),
+        ("text,category\na\n", ":2: text or category is empty"),
+        ("text,category\n", "no message"),
+        ("", ":1: the columns are None"),
+        (b"text,category\na,b\n\xff,b\n", ":3: not UTF-8"),
+        ('text,category\na,b\n"c"d,b\n', ":3: not CSV"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, text, said):
+    path = write(tmp_path, text, "train.csv")
+    with pytest.raises(CorpusError) as error:
+        sources.read_messages(path)
+    assert str(error.value).startswith(str(path)) and said in str(error.value)
+
+
+def test_an_unknown_category_and_a_missing_file(tmp_path):
+    write(tmp_path, "text,category\na,b\n", "train.csv")
+    with pytest.raises(SourceError, match=r"test\.csv is missing"):
+        sources.load_intents(str(tmp_path))
+    write(tmp_path, "text,category\na,c\n", "test.csv")
+    with pytest.raises(CorpusError, match=r"test\.csv, message 1: category 'c' is not in train"):
+        sources.load_intents(str(tmp_path))
+
+
+def test_the_manual_has_no_paragraph_in_both_parts():
+    text = sources.load_text("python-manual")
+    parts = [{" ".join(p.split()) for d in text[s] for p in d.split("\n\n")} for s in ("train", "valid")]
+    assert not parts[0] & parts[1]
+    assert sum(map(len, text["train"])) > 250_000 and sum(map(len, text["valid"])) > 15_000
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(["a b", "a  b", "c", "d\ne"]), max_size=6).map("\n\n".join), max_size=8))
+def test_every_paragraph_stays_exactly_once(documents):
+    kept, repeated = sources.without_repetitions(documents)
+    essences = [" ".join(p.split()) for d in kept for p in d.split("\n\n") if p.strip()]
+    assert len(essences) == len(set(essences))
+    assert set(essences) == {" ".join(p.split()) for d in documents for p in d.split("\n\n") if p.strip()}
+    assert 0 <= repeated < 1
+
+
+def test_text_from_a_file(tmp_path):
+    documents = [f"Document {i}.\n\nIts second paragraph, number {i}." for i in range(20)]
+    path = write(tmp_path, "\n\n\n".join(documents), "book.txt")
+    text = sources.load_text(str(path))
+    assert text["valid"] == [documents[5], documents[15]] and len(text["train"]) == 18
+    with pytest.raises(SourceError, match="ten or more"):
+        sources.load_text(str(write(tmp_path, "one", "short.txt")))
+    with pytest.raises(CorpusError, match=r"bad\.txt:2: not UTF-8"):
+        sources.load_text(str(write(tmp_path, b"a\n\xff", "bad.txt")))
+    with pytest.raises(SourceError, match="no such file"):
+        sources.load_text(str(tmp_path / "missing.txt"))
+
+
+def test_text_from_the_hub_without_a_network():
+    with pytest.raises(SourceError, match='CORPUS = "python-manual" works offline'):
+        sources.load_text("nobody/nothing")

@@ -38,7 +38,7 @@ def tagger(**options):
     encoder = tiny_encoder(**options)
     torch.manual_seed(1)
     model = heads.TokenTagger(encoder, NAMES)
-    model.dropout.p = options.get("dropout", 0.0)
+    model.head.dropout.p = options.get("dropout", 0.0)
     return model
 
 
@@ -81,7 +81,7 @@ def test_same_seed_same_weights_other_seed_other_weights():
     def weights(seed):
         model = tagger(dropout=0.1)
         training.fit(model, toy(), **FIT, seed=seed)
-        return model.head.weight.detach()
+        return model.head.linear.weight.detach()
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.equal(weights(0), weights(1))
@@ -92,14 +92,14 @@ def test_the_best_weights_are_restored_and_patience_ends_training():
     seen = []
 
     def score(model):
-        seen.append(model.head.weight.detach().clone())
+        seen.append(model.head.linear.weight.detach().clone())
         return next(scores)
 
     model = tagger()
     run = training.fit(model, toy(), score=score, patience=2, **{**FIT, "epochs": 5})
     assert run.stopped == "early" and len(seen) == 4
     assert run.best_step == run.scores[1]["step"]
-    assert torch.equal(model.head.weight, seen[1])
+    assert torch.equal(model.head.linear.weight, seen[1])
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_ctrl_c_returns_what_there_is(ctrl_c):
         if len(steps) == 12:
             os.kill(os.getpid(), signal.SIGINT)
 
-    model.head.register_full_backward_hook(interrupt_in_the_second_epoch)
+    model.head.linear.register_full_backward_hook(interrupt_in_the_second_epoch)
     run = training.fit(model, toy(), score=lambda m: 1.0, **FIT)
     assert run.stopped == "interrupted"
     assert len(run.scores) == 1 and len(run.steps) > run.best_step == run.scores[0]["step"]
@@ -149,11 +149,11 @@ def test_frozen_parameters_stay():
 def test_a_large_gradient_is_clipped():
     def step(clip):
         model = tagger()
-        before = model.head.weight.detach().clone()
+        before = model.head.linear.weight.detach().clone()
         options = {**FIT, "epochs": 1, "batch_tokens": 1000}
         run = training.fit(model, toy(8), **options, clip=clip, warmup=0, weight_decay=0)
         assert len(run.steps) == 1
-        return (model.head.weight - before).abs().sum().item()
+        return (model.head.linear.weight - before).abs().sum().item()
 
     # Adam's first step is nearly blind to scale; a clip far below its epsilon makes the step itself small.
     assert step(1e-9) < step(1.0) / 5
@@ -163,7 +163,7 @@ def test_no_examples_and_a_loss_that_is_not_finite_are_errors():
     with pytest.raises(ValueError, match="no examples"):
         training.fit(tagger(), [], **FIT)
     model = tagger()
-    torch.nn.init.constant_(model.head.weight, math.nan)
+    torch.nn.init.constant_(model.head.linear.weight, math.nan)
     with pytest.raises(FloatingPointError, match="step 1"):
         training.fit(model, toy(), **FIT)
 
@@ -241,7 +241,7 @@ model = tagger()
 run = training.fit(model, toy(61), **FIT)
 from accelerate import PartialState
 if PartialState().is_main_process:
-    torch.save({{"head": model.head.weight.detach(), "losses": [s["loss"] for s in run.steps], "tokens": run.tokens,
+    torch.save({{"head": model.head.linear.weight.detach(), "losses": [s["loss"] for s in run.steps], "tokens": run.tokens,
                 "world": PartialState().num_processes}}, {out!r})
 """
 

@@ -184,7 +184,7 @@ def for_book(notebook: dict) -> dict:
         if cell["cell_type"] != "code":
             cell["source"] = with_cost(source(cell), notebook["metadata"]["babyagi"])
             continue
-        cell["outputs"] = lasting_outputs(cell, notebook)
+        cell["outputs"] = lasting_outputs(cell)
         if "solution" in tags(cell):
             cell["metadata"]["tags"] = [*tags(cell), "hide-cell"]
         for output in cell["outputs"]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from babyagi_lib.measured import MIME
 
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a view of something that lives in the front end and the kernel
+
 # What can change a lesson's outputs, and so what a run records and a skip depends on.
 PACKAGES = (
     "torch",
@@ -223,22 +225,20 @@ def figures(notebook: dict) -> list[dict]:
     ]
 
 
-def lasting_outputs(cell: dict, notebook: dict) -> list[dict]:
+def lasting_outputs(cell: dict) -> list[dict]:
     """A cell's outputs as a reader can use them.
 
-    Without stderr (progress, warnings) and widgets that were closed; what was printed in one go is one output,
-    however the kernel happened to cut it up.
+    Without stderr (progress, warnings) and without widgets, which need a kernel: of an explorer the picture stays,
+    of a progress bar nothing. What was printed in one go is one output, however the kernel happened to cut it up.
     """
-    widgets = notebook["metadata"].get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
-
-    def lasts(output: dict) -> bool:
-        if output["output_type"] == "stream":
-            return output["name"] != "stderr"
-        view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
-        return view is None or view["model_id"] in widgets.get("state", {})
-
     outputs: list[dict] = []
-    for output in filter(lasts, cell["outputs"]):
+    for output in cell["outputs"]:
+        if output.get("name") == "stderr":
+            continue
+        if WIDGET in output.get("data", {}):
+            if "image/png" not in output["data"]:
+                continue
+            output = output | {"data": {kind: data for kind, data in output["data"].items() if kind != WIDGET}}
         if outputs and output["output_type"] == outputs[-1]["output_type"] == "stream":
             outputs[-1] = outputs[-1] | {"text": "".join(outputs[-1]["text"]) + "".join(output["text"])}
         else:

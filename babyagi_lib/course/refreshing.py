@@ -60,7 +60,7 @@ def merge(notebook: dict, executed: dict) -> dict:
         if cell["cell_type"] == "code":
             done = next(ran)
             cell["execution_count"] = done["execution_count"]
-            cell["outputs"] = lasting_outputs(done, executed)
+            cell["outputs"] = lasting_outputs(done)
         else:
             cell["source"] = with_cost(source(cell), cost).splitlines(keepends=True)
     notebook["metadata"]["babyagi"] = cost

@@ -84,8 +84,13 @@ def _outside(text: str, where: str) -> list[tuple[str, str]]:
     return [(token, "O") for token in tokenize(text)]
 
 
-def read_stories(folder: Path) -> dict[str, list[list[list[tuple[str, str]]]]]:
-    """Read every story file of a folder: split -> stories -> sentences -> (token, tag) pairs."""
+def desk_of(path: Path) -> str:
+    """The desk that wrote a story file: `sport-1.txt` and `sport-2.txt` come from sport."""
+    return path.stem.split("-")[0]
+
+
+def read_stories(folder: Path) -> dict[str, list[tuple[str, list[list[tuple[str, str]]]]]]:
+    """Read every story file of a folder: split -> (desk, story) pairs; a story is sentences of (token, tag) pairs."""
     corpus: dict[str, list] = {split: [] for split in SPLITS}
     names: dict[str, str] = {}
     for path in sorted(folder.glob("*.txt")):
@@ -102,7 +107,7 @@ def read_stories(folder: Path) -> dict[str, list[list[list[tuple[str, str]]]]]:
                     raise StoryError(f"{where}: story {header['story']!r} is already at {names[header['story']]}")
                 names[header["story"]] = where
                 story = []
-                corpus[header["split"]].append(story)
+                corpus[header["split"]].append((desk_of(path), story))
             elif story is None:
                 raise StoryError(f"{where}: a sentence before the first '## split story-name' line")
             else:
@@ -110,11 +115,11 @@ def read_stories(folder: Path) -> dict[str, list[list[list[tuple[str, str]]]]]:
     return corpus
 
 
-def write_columns(stories: list[list[list[tuple[str, str]]]], path: Path) -> None:
-    """Write stories as two columns (token, tag), a blank line after each sentence, DOCSTART before each story."""
+def write_columns(stories: list[tuple[str, list[list[tuple[str, str]]]]], path: Path) -> None:
+    """Write stories as two columns (token, tag), a blank line after each sentence, DOCSTART and desk before each story."""
     blocks = []
-    for story in stories:
-        blocks.append("-DOCSTART- O\n")
+    for desk, story in stories:
+        blocks.append(f"-DOCSTART- {desk}\n")
         blocks += ["".join(f"{token} {tag}\n" for token, tag in sentence) for sentence in story]
     partial = path.with_suffix(".partial")
     partial.write_text("\n".join(blocks) + "\n", encoding="utf-8")
@@ -126,7 +131,7 @@ def main() -> None:
     here = Path(__file__).resolve().parent
     corpus = read_stories(here / "stories")
     for split, stories in corpus.items():
-        sentences = [sentence for story in stories for sentence in story]
+        sentences = [sentence for _, story in stories for sentence in story]
         counts = {t: sum(tag == f"B-{t}" for s in sentences for _, tag in s) for t in TYPES}
         tokens = sum(len(s) for s in sentences)
         print(f"{split:5} {len(stories):4} stories {len(sentences):5} sentences {tokens:6} tokens  {counts}")

@@ -1,74 +1,17 @@
-"""The course's figures, each with alt text, in colours that colour-blind readers can tell apart. Used by lesson 04.
-
-Every function here draws one figure and shows it with `show`; the numbers come from the caller.
-"""
+"""The figures of lesson 04: names in text, and how well they are found."""
 
 from __future__ import annotations
 
 import html
-import io
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
+from babyagi_lib.plots.base import BLUE, ORANGE, show
 from babyagi_lib.tagging import entities
-from babyagi_lib.training import History
 
-# Okabe & Ito (2008), safe for the common forms of colour blindness.
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 TYPE_COLOURS = {"PER": "#56B4E9", "ORG": "#E69F00", "LOC": "#3FBF9B", "MISC": "#D79BBE"}
-
-
-def show(figure: Figure, alt: str) -> None:
-    """Display a figure as PNG with its alt text, and close it."""
-    from IPython.display import display
-
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
-    plt.close(figure)
-    display({"image/png": image.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
-
-
-def history(run: History, score_name: str = "validation score", baseline: tuple[str, float] | None = None) -> None:
-    """Loss per step with its running mean and, if there was validation, the score after each epoch.
-
-    Args:
-        run: what `fit` returned.
-        score_name: what the validation score is.
-        baseline: name and value of a loss to compare with, drawn as a dashed line.
-    """
-    steps = [s["step"] for s in run.steps]
-    losses = np.array([s["loss"] for s in run.steps])
-    width = max(1, len(losses) // 20)
-    smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
-
-    panels = 2 if run.scores else 1
-    figure, axes = plt.subplots(1, panels, figsize=(4.25 * panels, 3.1), constrained_layout=True, squeeze=False)
-    left = axes[0, 0]
-    left.plot(steps, losses, color=GREY, alpha=0.35, linewidth=0.8, label="each step")
-    left.plot(steps[width - 1 :], smooth, color=BLUE, linewidth=2, label=f"mean of {width} steps")
-    left.set(xlabel="step", ylabel="training loss", ylim=(0, None))
-    if baseline:
-        left.axhline(baseline[1], color=GREEN, linestyle="--", linewidth=1.2, label=f"{baseline[0]}: {baseline[1]:.2f}")
-    left.legend(frameon=False)
-    alt = f"Training loss over {len(steps)} steps falls from {losses[0]:.2f} to {smooth[-1]:.2f}."
-    if baseline:
-        alt += f" A dashed line at {baseline[1]:.2f} is the loss of {baseline[0]}."
-    if run.scores:
-        right = axes[0, 1]
-        scores = [s["score"] for s in run.scores]
-        right.plot([s["step"] for s in run.scores], scores, "o-", color=ORANGE)
-        right.plot(run.best_step, max(scores), "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
-        right.annotate("kept", (run.best_step, max(scores)), textcoords="offset points", xytext=(0, -20), ha="center")
-        right.set(xlabel="step", ylabel=score_name, xlim=(0, None))
-        alt += (
-            f" Beside it, {score_name} after each epoch: {', '.join(f'{s:.3f}' for s in scores)}; the best is circled."
-        )
-    for panel in axes.flat:
-        panel.spines[["top", "right"]].set_visible(False)
-    show(figure, alt)
 
 
 def confusion(types: Sequence[str], table: np.ndarray) -> None:
@@ -156,15 +99,6 @@ def alignment(pieces: Sequence[str], rows: dict[str, Sequence[str]], right: Sequ
             cells += f'<td style="text-align:center;padding:2px 6px;white-space:nowrap{mark}">{html.escape(label)}{" ✗" if wrong else ""}</td>'
         lines.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
     return f'<div style="overflow-x:auto"><table>{"".join(lines)}</table></div>'
-
-
-def show_source(thing: object) -> None:
-    """Display the source of a library function or class, so that a lesson never carries a copy of it."""
-    import inspect
-
-    from IPython.display import Markdown, display
-
-    display(Markdown(f"```python\n{inspect.getsource(thing)}```"))
 
 
 def tagged(words: Sequence[str], gold: Sequence[str] | None, predicted: Sequence[str]) -> str:

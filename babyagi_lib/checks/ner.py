@@ -1,56 +1,15 @@
-"""What an exercise calls: `checks.alignment(align)` answers in the learner's terms. Used by every notebook.
-
-A check runs the learner's function on cases with a known answer and returns a `Verdict`, which the notebook
-shows. A stub that still raises NotImplementedError is "not attempted yet"; a wrong answer is told what is wrong.
-Every check is itself tested: it passes the solution, and fails seeded mutants with the right message.
-"""
+"""The exercises of lesson 04: tags to entities, tags to pieces, the input adapter."""
 
 from __future__ import annotations
 
-import functools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from babyagi_lib.checks.verdict import Wrong, exercise
 from babyagi_lib.tagging import CASES, IGNORE
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The answer of a check: `status` is "correct", "not yet" or "not attempted yet"."""
-
-    status: str
-    message: str
-
-    def __repr__(self) -> str:
-        return f"{self.status.capitalize()}: {self.message}"
-
-
-class Wrong(Exception):
-    """Raised inside a check with what is wrong, in the learner's terms."""
-
-
-def _exercise(check: Callable[..., str]) -> Callable[..., Verdict]:
-    """Turn a function that raises `Wrong`, or returns praise, into one that returns a `Verdict`."""
-
-    @functools.wraps(check)
-    def run(attempt: Callable) -> Verdict:
-        try:
-            return Verdict("correct", check(attempt))
-        except NotImplementedError:
-            return Verdict("not attempted yet", "fill in the function above and run this cell again.")
-        except Wrong as wrong:
-            return Verdict("not yet", str(wrong))
-        except Exception as error:  # whatever the learner's code raises is an answer to the learner, not a crash
-            return Verdict("not yet", f"your code raised {type(error).__name__}: {error}")
-
-    return run
-
-
-# --- lesson 04 --------------------------------------------------------------------------------------------
-
-
-@_exercise
+@exercise
 def alignment(align: Callable[[Sequence[int | None], Sequence[int]], list[int]]) -> str:
     """Check `align(word_ids, tags)`: the tag of each word at its first piece, IGNORE elsewhere."""
     cases = [
@@ -83,7 +42,7 @@ def alignment(align: Callable[[Sequence[int | None], Sequence[int]], list[int]])
     return "every word's tag sits at its first piece, and at nothing else."
 
 
-@_exercise
+@exercise
 def extraction(extract: Callable[[Sequence[str]], list[tuple[str, int, int]]]) -> str:
     """Check `extract(tags)`: entities as (type, start, end), end exclusive, against seqeval on random tags."""
     from seqeval.metrics.sequence_labeling import get_entities
@@ -125,7 +84,7 @@ def extraction(extract: Callable[[Sequence[str]], list[tuple[str, int, int]]]) -
     return "on 300 random sentences your entities are seqeval's."
 
 
-@_exercise
+@exercise
 def input_adapter(make: Callable[[int], object]) -> str:
     """Check an input adapter class: `make(hidden)` gives a module `(embeddings, case_ids) -> embeddings`."""
     import torch

@@ -1,0 +1,29 @@
+"""What an exercise calls: `checks.alignment(align)` answers in the learner's terms. Used by every notebook.
+
+A check runs the learner's function on cases with a known answer and returns a `Verdict`, which the notebook
+shows. A stub that still raises NotImplementedError is "not attempted yet"; a wrong answer is told what is wrong.
+Every check is itself tested: it passes the solution, and fails seeded mutants with the right message.
+There is one module for each lesson's checks.
+"""
+
+from babyagi_lib.checks.adapters import bottleneck, parameter_count, pooling
+from babyagi_lib.checks.bce import gradient_checker, logistic_gradient, stable_loss
+from babyagi_lib.checks.ner import alignment, extraction, input_adapter
+from babyagi_lib.checks.pretraining import causal_mask, masking, perplexity
+from babyagi_lib.checks.verdict import Verdict
+
+__all__ = [
+    "Verdict",
+    "alignment",
+    "bottleneck",
+    "causal_mask",
+    "extraction",
+    "gradient_checker",
+    "input_adapter",
+    "logistic_gradient",
+    "masking",
+    "parameter_count",
+    "perplexity",
+    "pooling",
+    "stable_loss",
+]

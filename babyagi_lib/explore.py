@@ -1,0 +1,51 @@
+"""Explorers: a figure that follows sliders, and stays a plain picture where nothing is running. Used by lessons 02, 03.
+
+`explore` puts one output into the notebook that carries both: a widget for front ends with a kernel (JupyterLab,
+Colab), and a PNG of the starting position for everything else (GitHub, the book, print).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from babyagi_lib.plots.base import png
+
+if TYPE_CHECKING:
+    import ipywidgets
+
+
+def explore(draw: Callable[..., Figure], alt: str, **controls: ipywidgets.ValueWidget) -> ipywidgets.Widget:
+    """Show `draw(**values)` under its controls, and again whenever one of them is moved.
+
+    Args:
+        draw: makes a new figure from the controls' values, by name, in a fraction of a second.
+        alt: what the figure shows at the start, for those who cannot see it.
+        controls: widgets with a `value` and a `description`, such as `ipywidgets.IntSlider(...)`.
+
+    Returns:
+        The widget that is shown: the controls above an image.
+    """
+    import ipywidgets
+    from IPython.display import display
+
+    def picture() -> bytes:
+        return png(draw(**{name: control.value for name, control in controls.items()}))
+
+    image = ipywidgets.Image(value=picture(), format="png")
+
+    def redraw(_: Any) -> None:
+        image.value = picture()
+
+    for control in controls.values():
+        control.observe(redraw, names="value")
+    box = ipywidgets.VBox([*controls.values(), image])
+    view = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
+    display(
+        {"application/vnd.jupyter.widget-view+json": view, "image/png": image.value, "text/plain": alt},
+        metadata={"image/png": {"alt": alt}},
+        raw=True,
+    )
+    return box

@@ -1,0 +1,187 @@
+"""The figures of lesson 02: padding, tasks, what is trained against what it costs and gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+
+COLOURS = {
+    "head only": GREY,
+    "last two layers": GREEN,
+    "bottleneck": BLUE,
+    "LoRA": ORANGE,
+    "LoRA, query and value": PURPLE,
+    "everything": "#000000",
+}
+MARKERS = {
+    "head only": "s",
+    "last two layers": "D",
+    "bottleneck": "o",
+    "LoRA": "^",
+    "LoRA, query and value": "v",
+    "everything": "P",
+}
+
+
+def padding_drift(padding: Sequence[int], similarity: dict[str, Sequence[float]]) -> None:
+    """How far a text's vector moves as padding is added to its batch.
+
+    Args:
+        padding: added positions.
+        similarity: for each way to pool, the cosine between the vector without padding and with it.
+    """
+    figure, axes = plt.subplots(figsize=(5.6, 3.1), constrained_layout=True)
+    styles = zip((BLUE, ORANGE, GREEN), ("o-", "s--", "^:"), similarity.items(), strict=False)
+    for colour, style, (name, values) in styles:
+        axes.plot(padding, values, style, color=colour, label=name, markersize=5)
+    axes.set(xlabel="positions of padding added", ylabel="cosine with the vector\nwithout padding", ylim=(None, 1.02))
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    told = "; ".join(
+        f"{name}: {values[0]:.2f} without padding, {values[-1]:.2f} with {padding[-1]} positions of it"
+        for name, values in similarity.items()
+    )
+    show(figure, f"Similarity of a text's vector to itself as padding grows. {told}.")
+
+
+def task_scores(tasks: dict[str, dict[str, float]]) -> None:
+    """Grouped bars: a score for each task and each way to solve it.
+
+    Args:
+        tasks: by the name of the task with its measure, scores between 0 and 1 by the way to solve it.
+    """
+    ways = list(next(iter(tasks.values())))
+    figure, axes = plt.subplots(figsize=(6.6, 3.3), constrained_layout=True)
+    width = 0.8 / len(ways)
+    for i, (way, colour) in enumerate(zip(ways, (GREY, ORANGE, BLUE, GREEN), strict=False)):
+        values = [scores[way] for scores in tasks.values()]
+        bars = axes.bar(np.arange(len(tasks)) + (i - (len(ways) - 1) / 2) * width, values, width * 0.92, color=colour)
+        bars.set_label(way)
+        axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=2, fontsize=9)
+    axes.set(xticks=range(len(tasks)), xticklabels=list(tasks), ylim=(0, 1.2), yticks=[0, 0.25, 0.5, 0.75, 1])
+    axes.legend(frameon=False, ncols=len(ways), loc="upper center", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    told = "; ".join(
+        f"{name.replace(chr(10), ', ')}: " + ", ".join(f"{way} {value:.2f}" for way, value in scores.items())
+        for name, scores in tasks.items()
+    )
+    show(figure, f"Bars of test scores for three tasks. {told}.")
+
+
+def adapter_tradeoff(rows: Sequence[dict[str, Any]]) -> None:
+    """Test score against trained parameters: a mark for each way's mean, a small one for each seed.
+
+    The dashed line joins the ways that no other beats with fewer parameters (the Pareto front).
+
+    Args:
+        rows: one for each way, with `name`, `trainable` (numbers) and `scores` (one for each seed).
+    """
+    figure, axes = plt.subplots(figsize=(6.2, 3.9), constrained_layout=True)
+    means = {row["name"]: float(np.mean(row["scores"])) for row in rows}
+    front, best = [], -1.0
+    for row in sorted(rows, key=lambda row: row["trainable"]):
+        if means[row["name"]] > best:
+            best = means[row["name"]]
+            front.append((row["trainable"], best))
+    axes.plot(*zip(*front, strict=True), color=GREY, linestyle="--", linewidth=1, zorder=0)
+    for row in rows:
+        name, colour = row["name"], COLOURS[row["name"]]
+        axes.plot([row["trainable"]] * len(row["scores"]), row["scores"], "_", color=colour, markersize=11)
+        axes.plot(row["trainable"], means[name], MARKERS[name], color=colour, markersize=8)
+        right = row["trainable"] > 1e6
+        axes.annotate(
+            f"{name}\n{means[name]:.2f}",
+            (row["trainable"], means[name]),
+            textcoords="offset points",
+            xytext=(-9, 0) if right else (9, 0),
+            ha="right" if right else "left",
+            va="center",
+            fontsize=9,
+        )
+    low, high = min(min(row["scores"]) for row in rows), max(max(row["scores"]) for row in rows)
+    axes.set(xscale="log", xlabel="parameters trained", ylabel="entity F1, test", ylim=(low - 0.05, high + 0.05))
+    axes.set_xlim(min(row["trainable"] for row in rows) / 2, max(row["trainable"] for row in rows) * 2)
+    axes.spines[["top", "right"]].set_visible(False)
+    told = "; ".join(
+        f"{row['name']}, {row['trainable']:,} parameters, F1 {means[row['name']]:.3f} "
+        f"({min(row['scores']):.3f} to {max(row['scores']):.3f})"
+        for row in rows
+    )
+    show(figure, f"Score against trained parameters on a logarithmic axis, a mark for each seed. {told}.")
+
+
+def adapter_memory(rows: Sequence[dict[str, Any]]) -> None:
+    """Stacked bars of what a training step has to hold, in MB.
+
+    Args:
+        rows: one for each way, with `name` and `memory` (an `adapters.Memory`).
+    """
+    parts = [("weights", GREY), ("gradients", GREEN), ("optimizer", ORANGE), ("activations", BLUE)]
+    figure, axes = plt.subplots(figsize=(6.6, 0.46 * len(rows) + 1.3), constrained_layout=True)
+    names = [row["name"] for row in rows]
+    left = np.zeros(len(rows))
+    for (part, colour), hatch in zip(parts, ("", "//", "..", ""), strict=True):
+        values = np.array([getattr(row["memory"], part) / 1e6 for row in rows])
+        axes.barh(names, values, left=left, color=colour, height=0.62, label=part, hatch=hatch, edgecolor="white")
+        left += values
+    for i, total in enumerate(left):
+        axes.text(total + left.max() * 0.01, i, f"{total:,.0f}", va="center", fontsize=9)
+    axes.invert_yaxis()
+    axes.set(xlabel="MB in one training step", xlim=(0, left.max() * 1.12))
+    axes.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.42, 1.0), fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    told = "; ".join(
+        f"{row['name']} {row['memory'].total / 1e6:,.0f} MB, of which activations {row['memory'].activations / 1e6:,.0f}"
+        for row in rows
+    )
+    show(figure, f"What a training step has to hold. {told}.")
+
+
+def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Figure:
+    """Score against trained parameters for every method and size, one of them picked out. Drawn for `explore`.
+
+    Args:
+        runs: of the published measurement, with `method`, `size`, `trainable` and `f1_by_seed` (text, comma-separated).
+        method: the curve that is picked out.
+        size: the point on it.
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 4.0), constrained_layout=True)
+    methods = list(dict.fromkeys(run["method"] for run in runs))
+    for name in methods:
+        curve = [run for run in runs if run["method"] == name]
+        _curve(axes, name, curve, picked=name == method)
+    chosen = next(run for run in runs if run["method"] == method and run["size"] == size)
+    scores = _scores(chosen)
+    axes.plot(chosen["trainable"], np.mean(scores), "o", markersize=17, markerfacecolor="none", markeredgecolor="black")
+    axes.set(xscale="log", xlabel="parameters trained, head included", ylabel="entity F1, validation")
+    axes.set_title(
+        f"{method}, size {size}: {chosen['trainable']:,} parameters, {chosen['trainable'] * 4 / 1e6:.2f} MB on disk,\n"
+        f"F1 {np.mean(scores):.3f} (seeds: {', '.join(f'{score:.3f}' for score in scores)})",
+        fontsize=10,
+        loc="left",
+    )
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _curve(axes: Axes, name: str, curve: Sequence[dict[str, Any]], picked: bool) -> None:
+    x = [run["trainable"] for run in curve]
+    means = [np.mean(_scores(run)) for run in curve]
+    colour, marker = COLOURS.get(name, GREY), MARKERS.get(name, "o")
+    axes.plot(
+        x, means, f"{marker}-", color=colour, alpha=1 if picked else 0.45, linewidth=2 if picked else 1, label=name
+    )
+    low, high = [min(_scores(run)) for run in curve], [max(_scores(run)) for run in curve]
+    axes.vlines(x, low, high, color=colour, alpha=0.7 if picked else 0.3, linewidth=1)
+
+
+def _scores(run: dict[str, Any]) -> list[float]:
+    return [float(score) for score in str(run["f1_by_seed"]).split(",")]
