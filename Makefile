@@ -16,8 +16,9 @@ lab: .venv/ready  ## JupyterLab on the notebooks
 book: .venv/ready  ## only the book, from the last run
 	$(BIN)/babyagi book
 
-bench: .venv/ready  ## measure against what people would use instead (half an hour, nothing else running)
+bench: .venv/ready  ## measure against what people would use instead (an hour, nothing else running)
 	$(BIN)/python benchmarks/ner_finetuning.py
+	$(BIN)/python benchmarks/adapter_sizes.py
 
 clean:  ## forget what was built; the environment and the notebooks stay
 	rm -rf build book/_vendor .pytest_cache .ruff_cache .hypothesis

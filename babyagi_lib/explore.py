@@ -44,7 +44,7 @@ def explore(draw: Callable[..., Figure], alt: str, **controls: ipywidgets.ValueW
     box = ipywidgets.VBox([*controls.values(), image])
     view = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
     display(
-        {"application/vnd.jupyter.widget-view+json": view, "image/png": image.value, "text/plain": alt},
+        {"application/vnd.jupyter.widget-view+json": view, "image/png": bytes(image.value), "text/plain": alt},
         metadata={"image/png": {"alt": alt}},
         raw=True,
     )

@@ -29,7 +29,8 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
     """Train a byte-level byte-pair tokenizer (Sennrich et al. 2016; Radford et al. 2019).
 
     It starts from the 256 bytes, so that no text is ever unknown, and merges the most frequent pair of neighbours
-    until there are `vocabulary` pieces, three special ones (`[PAD]`, `[MASK]`, `[END]`) included.
+    until there are `vocabulary` pieces, three special ones (`[PAD]`, `[MASK]`, `[END]`) included, or nothing is left to
+    merge.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -138,24 +139,29 @@ class NGrams:
             "bigram": float(-np.log(self.bigram[before, piece]).mean()),
         }
 
-    def masked_losses(self, inputs: Tensor, labels: Tensor) -> dict[str, float]:
+    def masked_losses(self, inputs: Tensor, labels: Tensor, mask_id: int) -> dict[str, float]:
         """Mean loss (nats) of guessing chosen pieces from their neighbours as the model reads them.
 
         A neighbour that is hidden itself tells nothing. "both sides" multiplies what the left neighbour says of the
-        piece with what the piece says of the right neighbour, and normalises.
+        piece with what the piece says of the right neighbour, and normalises. What stands at the place itself is not
+        looked at, so labels should be where it is hidden.
+
+        Raises:
+            ValueError: there is no label.
         """
         vocabulary = len(self.unigram)
         seen, wanted = inputs.numpy(), labels.numpy()
         rows, columns = np.nonzero(wanted != IGNORE)
         piece = wanted[rows, columns]
-        hidden = int(seen[wanted != IGNORE].min()) if len(piece) else 0  # [MASK] has the lowest id of all that occur
+        if len(piece) == 0:
+            raise ValueError("there is no label to score")
         total = {"unigram": 0.0, "bigram": 0.0, "both sides": 0.0}
         for row, column, right_answer in zip(rows, columns, piece, strict=True):
             left = self.unigram
-            if column > 0 and seen[row, column - 1] != hidden:
+            if column > 0 and seen[row, column - 1] != mask_id:
                 left = self.bigram[seen[row, column - 1]]
             both = left
-            if column + 1 < seen.shape[1] and seen[row, column + 1] != hidden:
+            if column + 1 < seen.shape[1] and seen[row, column + 1] != mask_id:
                 both = left * self.bigram[:, seen[row, column + 1]]
                 both = both / both.sum()
             total["unigram"] -= np.log(self.unigram[right_answer])

@@ -23,7 +23,7 @@ from babyagi_lib import adapters, heads, sources, tagging, training
 from babyagi_lib.course.lessons import versions, write_atomically
 from babyagi_lib.course.running import machine
 
-SENTENCES, EPOCHS, BATCH_PIECES = 240, 3, 256
+SENTENCES, EPOCHS, BATCH_PIECES = 200, 3, 256
 SEEDS = (0, 1)
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 HEAD_RATE = 4e-3  # of the head, where parts of the encoder are trained too
@@ -31,9 +31,9 @@ USUAL_SIZE = {"bottleneck": 16, "LoRA": 4, "LoRA, query and value": 8}  # with w
 GRID = {
     "head only": (1e-2, 2e-2, 4e-2),
     "last two layers": (2.5e-4, 5e-4, 1e-3),
-    "bottleneck": (4e-3, 8e-3, 1.6e-2),
+    "bottleneck": (8e-3, 1.6e-2, 3.2e-2),
     "LoRA": (2e-3, 4e-3, 8e-3),
-    "LoRA, query and value": (4e-3, 8e-3, 1.6e-2),
+    "LoRA, query and value": (2e-3, 4e-3, 8e-3),
     "everything": (2e-4, 4e-4, 8e-4),
 }
 

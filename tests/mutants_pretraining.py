@@ -64,6 +64,14 @@ def unseeded(ids, special, mask_id, vocabulary, share, draw):
     return pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, torch.Generator().manual_seed(draw.seed()))
 
 
+def own_seed(ids, special, mask_id, vocabulary, share, draw):
+    return pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, torch.Generator().manual_seed(0))
+
+
+def lowest_are_special(ids, special, mask_id, vocabulary, share, draw):
+    return pretraining.mask_tokens(ids, {0, 1, 2}, mask_id, vocabulary, share, draw)
+
+
 def by_hand(ids, special, mask_id, vocabulary, share, draw):
     ordinary = [i for i in range(vocabulary) if i not in special]
     inputs, labels = ids.clone(), torch.full_like(ids, -100)
@@ -87,6 +95,7 @@ CASES = [
     (checks.perplexity, lambda losses: np.exp(np.mean(np.concatenate(losses)))),
     (checks.masking, pretraining.mask_tokens),
     (checks.masking, by_hand),
+    (checks.masking, lambda *given: list(pretraining.mask_tokens(*given))),
 ]
 MUTANTS = [
     (checks.causal_mask, lambda n: tril(ones(n)).T, "transposed"),
@@ -96,7 +105,7 @@ MUTANTS = [
     (checks.causal_mask, ones, "into the future"),
     (checks.causal_mask, lambda n: tril(ones(n)) & ~tril(ones(n), -3), "all pieces before"),
     (checks.causal_mask, lambda n: tril(torch.ones(n, n)), "True and False"),
-    (checks.causal_mask, lambda n: tril(ones(n + 1)), "expected (1, 1)"),
+    (checks.causal_mask, lambda n: tril(ones(n + 1)), "expected (5, 5)"),
     (checks.causal_mask, lambda n: None, "returns nothing"),
     (checks.perplexity, lambda losses: np.mean(flat(losses)), "exponential is missing"),
     (checks.perplexity, lambda losses: 2 ** np.mean(flat(losses)), "not 2"),
@@ -112,6 +121,9 @@ MUTANTS = [
     (checks.masking, in_place, "work on a copy"),
     (checks.masking, one_draw_for_all, "all chosen pieces become"),
     (checks.masking, thirds, "near 80%, 10% and 10%"),
+    (checks.masking, own_seed, "another generator hides the same"),
+    (checks.masking, lowest_are_special, "special token was chosen"),
+    (checks.masking, lambda ids, s, m, v, share, d: pretraining.mask_tokens(ids, s, m, v, 0.2, d), "about 40%"),
     (checks.masking, random_special, "a random piece was drawn that is special"),
     (checks.masking, unseeded, "the same generator"),
     (

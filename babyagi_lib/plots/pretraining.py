@@ -24,8 +24,8 @@ def losses_and_baselines(runs: dict[str, tuple[Sequence[float], Sequence[float],
         millions = np.array(read) / 1e6
         panel.plot(millions, losses, "o-", color=BLUE, linewidth=2, markersize=4)
         for (name, value), colour in zip(baselines.items(), (GREY, GREEN, ORANGE, PURPLE), strict=False):
-            panel.axhline(value, color=colour, linestyle="--", linewidth=1.2)
-            panel.text(millions[-1], value + 0.06, f"{name} {value:.2f}", ha="right", va="bottom", color=colour)
+            panel.hlines(value, 0, millions[-1] * 1.03, color=colour, linestyle="--", linewidth=1.2)
+            panel.text(millions[-1] * 1.06, value, f"{name}\n{value:.2f}", ha="left", va="center", color=colour)
         panel.set(
             title=title,
             xlabel="pieces read, millions",
@@ -35,7 +35,7 @@ def losses_and_baselines(runs: dict[str, tuple[Sequence[float], Sequence[float],
         panel.spines[["top", "right"]].set_visible(False)
         lines = ", ".join(f"{name} {value:.2f}" for name, value in baselines.items())
         told.append(f"{title}: from {losses[0]:.2f} to {losses[-1]:.2f}; dashed lines at {lines}")
-    show(figure, "Loss on held-out text falling with the number of pieces read. " + ". ".join(told) + ".")
+    show(figure, "Loss on held-out text against the number of pieces read. " + ". ".join(told) + ".")
 
 
 def attention(pieces: Sequence[str], maps: dict[str, np.ndarray]) -> None:
@@ -59,7 +59,7 @@ def attention(pieces: Sequence[str], maps: dict[str, np.ndarray]) -> None:
         values, counts = np.unique(offsets, return_counts=True)
         common = int(values[counts.argmax()])
         where = {-1: "the piece before", 1: "the piece after", 0: "itself"}.get(common, f"the piece at {common:+d}")
-        told.append(f"{title}: {counts.max()} of {len(pieces)} pieces look most at {where}")
+        told.append(f"{title}: {counts.max()} of {len(pieces)} look most, within this window, at {where}")
     show(figure, f"Attention maps over {len(pieces)} pieces. " + "; ".join(told) + ".")
 
 
@@ -67,8 +67,7 @@ def sizes(runs: dict[str, dict]) -> None:
     """Held-out loss of models of several sizes: against pieces read, and against computation.
 
     Args:
-        runs: for each name, `read` (pieces read at each moment), `losses` (held-out) and `parameters` (outside the
-            embedding), from the smallest model to the largest.
+        runs: for each name, `read` (pieces read at each moment), `losses` (held-out) and `parameters`, from the smallest model to the largest.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.4), constrained_layout=True, sharey=True)
     told = []
@@ -105,12 +104,15 @@ def patches(image: np.ndarray, size: int, label: int) -> None:
     for edge in range(size, image.shape[0], size):
         axes[0].axhline(edge - 0.5, color=ORANGE, linewidth=1)
         axes[0].axvline(edge - 0.5, color=ORANGE, linewidth=1)
+    axes[0].add_patch(plt.Rectangle((-0.5, -0.5), *image.shape[::-1], fill=False, edgecolor=ORANGE))
     axes[0].set_title("the image")
     gap = np.zeros((size, 1))
     row = [
         image[r : r + size, c : c + size] for r in range(0, count * size, size) for c in range(0, count * size, size)
     ]
     axes[1].imshow(np.hstack([part for patch in row for part in (patch, gap)][:-1]), cmap="gray_r", vmin=0, vmax=top)
+    for k in range(len(row)):
+        axes[1].add_patch(plt.Rectangle((k * (size + 1) - 0.5, -0.5), size, size, fill=False, edgecolor=ORANGE))
     axes[1].set_title(f"the sentence: {len(row)} words of {size} x {size} pixels")
     for panel in axes:
         panel.axis("off")
@@ -132,7 +134,9 @@ def few_labels(counts: Sequence[int], scores: dict[str, np.ndarray], chance: flo
     told = []
     for (name, found), colour, marker in zip(scores.items(), (BLUE, ORANGE, GREEN), "o^s", strict=False):
         mean = found.mean(axis=0)
-        half = t.ppf(0.975, len(found) - 1) * found.std(axis=0, ddof=1) / np.sqrt(len(found))
+        half = None  # of one draw nothing is known but itself
+        if len(found) > 1:
+            half = t.ppf(0.975, len(found) - 1) * found.std(axis=0, ddof=1) / np.sqrt(len(found))
         axes.plot(np.tile(counts, len(found)), found.ravel(), ".", color=colour, alpha=0.5, markersize=4)
         axes.errorbar(counts, mean, half, fmt=f"{marker}-", color=colour, capsize=3, label=name)
         told.append(f"{name}: " + ", ".join(f"{m:.2f} at {c}" for c, m in zip(counts, mean, strict=True)))

@@ -1,0 +1,98 @@
+"""Plain text to pretrain on."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+from babyagi_lib.sources.base import CorpusError, SourceError, first_line, is_folder_name
+
+SHORTEST = 200  # characters of a document; what is shorter is a heading whose text stood elsewhere
+
+
+def load_text(name: str = "python-manual") -> dict[str, list[str]]:
+    """Load plain text to pretrain on, as documents without repeated paragraphs.
+
+    Args:
+        name: `"python-manual"` (the help texts that every Python carries; they differ a little between versions of
+            Python), a text file (UTF-8; a document ends at two blank lines), or a hub name of a data set with a
+            `train` split and a column `text`.
+
+    Returns:
+        `train` and `valid`: every tenth document is for validation. A paragraph that occurs again later, in any
+        document, is left out there, so that nothing in `valid` was seen in `train` paragraph for paragraph; documents
+        of which fewer than 200 characters remain are dropped.
+
+    Raises:
+        SourceError: the file or data set cannot be had, or has fewer than ten documents.
+    """
+    if name == "python-manual":
+        documents = list(python_manual().values())
+        told = f"the manual of Python {platform.python_version()}"
+    elif is_folder_name(name) or Path(name).is_file():
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise SourceError(f"{name!r} was given for a text, but there is no such file (looked from {Path.cwd()}).")
+        try:
+            documents = re.split(r"\n\s*\n\s*\n", path.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as error:
+            line = path.read_bytes()[: error.start].count(b"\n") + 1
+            raise CorpusError(f"{path}:{line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        told = f"file {path.name}"
+    else:
+        documents = _load_hub_text(name)
+        told = f"{name}, from the Hugging Face hub"
+    documents, repeated = without_repetitions(documents)
+    documents = [document for document in documents if len(document) >= SHORTEST]
+    if len(documents) < 10:
+        raise SourceError(f"{name!r} has {len(documents)} document(s); ten or more are needed to hold some out")
+    splits: dict[str, list[str]] = {"train": [], "valid": []}
+    for i, document in enumerate(documents):
+        splits["valid" if i % 10 == 5 else "train"].append(document)
+    sizes = ", ".join(f"{sum(map(len, texts)):,} characters {split}" for split, texts in splits.items())
+    print(f"Text: {told}, {sizes} ({repeated:.0%} was repetition and is left out)")
+    return splits
+
+
+def python_manual() -> dict[str, str]:
+    """The help texts in Python's own `pydoc_data.topics`, by topic, in alphabetical order."""
+    from pydoc_data.topics import topics
+
+    return dict(sorted(topics.items()))
+
+
+def without_repetitions(documents: list[str]) -> tuple[list[str], float]:
+    """Documents without the paragraphs that an earlier one already had, and the share of characters that went.
+
+    Paragraphs are compared without regard to white space. Documents of which nothing is left are dropped.
+    """
+    seen: set[str] = set()
+    kept_documents, before, after = [], 0, 0
+    for document in documents:
+        kept = []
+        for paragraph in re.split(r"\n\s*\n", document):
+            essence = re.sub(r"\s+", " ", paragraph).strip()
+            before += len(essence)
+            if essence and essence not in seen:
+                seen.add(essence)
+                after += len(essence)
+                kept.append(paragraph.strip("\n").rstrip())
+        if kept:
+            kept_documents.append("\n\n".join(kept))
+    return kept_documents, 1 - after / before if before else 0.0
+
+
+def _load_hub_text(name: str) -> list[str]:
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(name, split="train")
+    except Exception as error:  # datasets raises many kinds, some of them private, for one and the same cause
+        raise SourceError(
+            f"The text {name!r} is no file here and could not be loaded from the Hugging Face hub "
+            f'({type(error).__name__}: {first_line(error)}). CORPUS = "python-manual" works offline.'
+        ) from error
+    if "text" not in rows.column_names:
+        raise SourceError(f"{name!r} has the columns {rows.column_names}; expected one called text")
+    return list(rows["text"])

@@ -1,0 +1,297 @@
+"""Adapters: where they act, that they leave the encoder alone, what is trained, what it costs, how tasks are stored."""
+
+import copy
+
+import pytest
+import torch
+from conftest import tiny_encoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from babyagi_lib import adapters, heads, sources, training
+
+WAYS = ["head only", "last two layers", "bottleneck", "LoRA", "LoRA, query and value", "everything"]
+
+
+def examples(n=4):
+    draw = torch.Generator().manual_seed(1)
+    return [
+        {
+            "input_ids": torch.randint(5, 900, (length,), generator=draw).tolist(),
+            "labels": torch.randint(0, 3, (length,), generator=draw).tolist(),
+        }
+        for length in range(4, 4 + n)
+    ]
+
+
+def inputs():
+    batch = training.pad_batch(examples())
+    del batch["labels"]
+    return batch
+
+
+def states(encoder):
+    with torch.no_grad():
+        return encoder.eval()(**inputs()).last_hidden_state
+
+
+def shaken(bottlenecks):
+    """Adapters as if they had been trained."""
+    for parameter in bottlenecks.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return bottlenecks
+
+
+def test_new_adapters_change_nothing_to_the_bit():
+    encoder, _ = sources.load_encoder()
+    before = states(encoder)
+    bottlenecks = adapters.Bottlenecks(encoder, 8)
+    bottlenecks.attach(encoder)
+    assert torch.equal(states(encoder), before)
+    assert torch.equal(states(adapters.lora(encoder, 2)), before)
+
+
+def test_attached_adapters_act_and_detached_ones_leave_no_trace():
+    encoder = tiny_encoder()
+    before, print_before = states(encoder), adapters.fingerprint(encoder)
+    bottlenecks = shaken(adapters.Bottlenecks(encoder, 4))
+    bottlenecks.attach(encoder)
+    assert not torch.allclose(states(encoder), before)
+    with pytest.raises(RuntimeError, match="detach"):
+        bottlenecks.attach(encoder)
+    bottlenecks.detach()
+    assert torch.equal(states(encoder), before)
+    assert adapters.fingerprint(encoder) == print_before
+    bottlenecks.attach(encoder)
+    bottlenecks.detach()
+
+
+def test_two_tasks_take_turns_on_one_encoder():
+    encoder = tiny_encoder()
+    a, b = shaken(adapters.Bottlenecks(encoder, 4)), shaken(adapters.Bottlenecks(encoder, 2))
+    found = []
+    for bottlenecks in (a, b, a, b):
+        bottlenecks.attach(encoder)
+        found.append(states(encoder))
+        bottlenecks.detach()
+    assert torch.equal(found[0], found[2]) and torch.equal(found[1], found[3])
+    assert not torch.allclose(found[0], found[1])
+
+
+def test_an_adapter_acts_on_what_its_sublayer_puts_out():
+    """Before the residual stream is added and normalised: Houlsby et al. (2019), figure 2."""
+    encoder = tiny_encoder()
+    bottlenecks = shaken(adapters.Bottlenecks(encoder, 4))
+    bottlenecks.attach(encoder)
+    output = encoder.encoder.layer[1].output.eval()
+    hidden, stream = torch.randn(2, 3, 64), torch.randn(2, 3, 32)
+    by_hand = nn.functional.linear(hidden, output.dense.weight, output.dense.bias)
+    by_hand = output.LayerNorm(bottlenecks.layers[3](by_hand) + stream)
+    torch.testing.assert_close(output(hidden, stream), by_hand)
+
+
+def test_an_encoder_of_another_build_is_refused():
+    with pytest.raises(sources.SourceError, match="built like BERT"):
+        adapters.sublayers(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_training_moves_what_it_should_and_nothing_else(way):
+    encoder = tiny_encoder()
+    encoder.pooler = None
+    before = {name: p.clone() for name, p in encoder.named_parameters()}
+    model = adapters.task_model(encoder, heads.TokenHead(32, 3), way, size=2)
+    training.fit(model, examples(), epochs=2, batch_tokens=32, learning_rate=1e-2, precision="no")
+    after = {
+        name.removeprefix("base_model.model.").replace(".base_layer", ""): p
+        for name, p in model.encoder.named_parameters()
+        if "lora_" not in name
+    }
+    moved = {name for name, p in before.items() if not torch.equal(p, after[name])}
+    if way == "everything":
+        assert moved >= {name for name in before if "weight" in name and "position" not in name}
+    elif way == "last two layers":  # the tiny encoder has no more
+        assert moved and all(name.startswith("encoder.layer.") for name in moved)
+    else:
+        assert moved == set()
+
+
+def test_an_unknown_way_is_refused():
+    with pytest.raises(ValueError, match="'all'"):
+        adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), "all")
+
+
+def test_merging_lora_gives_a_plain_encoder_with_the_same_output():
+    encoder = tiny_encoder()
+    encoder.pooler = None
+    names = set(encoder.state_dict())
+    tuned = adapters.lora(encoder, 3)
+    for name, parameter in tuned.named_parameters():
+        if "lora_" in name:
+            nn.init.normal_(parameter, std=0.1)
+    before = states(tuned)
+    merged = tuned.merge_and_unload()
+    assert set(merged.state_dict()) == names
+    torch.testing.assert_close(states(merged), before, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(size=st.integers(1, 40))
+def test_parameters_of_bottlenecks_by_formula(size):
+    """Two adapters a layer, of 2·hidden·size weights and hidden + size biases (Houlsby et al. 2019, section 2.1)."""
+    encoder = tiny_encoder()
+    head = heads.TokenHead(32, 3)
+    model = adapters.task_model(encoder, head, "bottleneck", size)
+    count = adapters.count_parameters(model)
+    assert count.trainable == 2 * 2 * (2 * 32 * size + 32 + size) + 3 * 33
+    assert count.total == count.trainable + sum(p.numel() for p in encoder.parameters())
+    assert count.share == count.trainable / count.total
+
+
+def test_shared_parameters_are_counted_once():
+    tied = nn.ModuleList([nn.Embedding(10, 4), nn.Linear(4, 10, bias=False)])
+    tied[1].weight = tied[0].weight
+    assert adapters.count_parameters(tied) == adapters.Count(40, 40)
+    adapters.freeze(tied)
+    assert adapters.count_parameters(tied).trainable == 0
+
+
+def test_memory_of_a_model_that_can_be_counted_by_hand():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(10, 20, bias=False), nn.Linear(20, 1, bias=False)
+
+        def forward(self, x):
+            return {"loss": self.b(self.a(x).relu()).sum()}
+
+    x = torch.randn(7, 10)
+    model = Model()
+    memory = adapters.training_memory(model, {"x": x})
+    weights = 4 * (200 + 20)
+    assert (memory.weights, memory.gradients, memory.optimizer) == (weights, weights, 2 * weights)
+    assert memory.activations == 4 * (7 * 10 + 7 * 20)  # the input, and what came out of relu, once
+    model.a.requires_grad_(False)
+    memory = adapters.training_memory(model, {"x": x})
+    assert (memory.gradients, memory.activations) == (4 * 20, 4 * 7 * 20)
+    assert memory.total == weights + 3 * 80 + 560
+
+
+def test_memory_orders_the_ways_as_the_lesson_says():
+    batch = training.pad_batch(examples(8))
+    found = {}
+    for way in WAYS:
+        encoder = tiny_encoder(dropout=0.1)
+        encoder.pooler = None
+        model = adapters.task_model(encoder, heads.TokenHead(32, 3), way, size=2).train()
+        found[way] = adapters.training_memory(model, batch)
+    assert found["head only"].activations < found["bottleneck"].activations / 5
+    assert found["bottleneck"].activations > found["everything"].activations / 2
+    assert found["bottleneck"].gradients < found["everything"].gradients / 20
+
+
+def test_counting_memory_leaves_no_gradient_and_nothing_behind():
+    model = adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), "everything")
+    adapters.training_memory(model, training.pad_batch(examples()))
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_fingerprint_sees_one_bit_and_no_gradient():
+    encoder = tiny_encoder()
+    before = adapters.fingerprint(encoder)
+    assert adapters.fingerprint(copy.deepcopy(encoder)) == before
+    encoder.requires_grad_(False)
+    assert adapters.fingerprint(encoder) == before
+    weight = encoder.encoder.layer[0].output.dense.weight
+    with torch.no_grad():
+        weight[0, 0] = torch.nextafter(weight[0, 0], torch.tensor(10.0))
+    assert adapters.fingerprint(encoder) != before
+
+
+# --- saved tasks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "classes"),
+    [(heads.SentenceHead, ["a", "b", "c"]), (heads.TokenHead, ["O", "B-é"]), (heads.SpanHead, [])],
+)
+def test_a_saved_task_comes_back_whole(tmp_path, head, classes):
+    encoder = tiny_encoder()
+    made = head(32, len(classes)) if classes else head(32)
+    bottlenecks = shaken(adapters.Bottlenecks(encoder, 4))
+    model = heads.TaskModel(encoder, made, bottlenecks).eval()
+    bottlenecks.attach(encoder)
+    expected = training.predict(model, examples())
+    bottlenecks.detach()
+    path = adapters.save_task(tmp_path / "with space é", bottlenecks, made, encoder, classes)
+    loaded, loaded_head, loaded_classes = adapters.load_task(path, head, tiny_encoder())
+    assert loaded_classes == classes
+    loaded.attach(encoder)
+    found = training.predict(heads.TaskModel(encoder, loaded_head, loaded), examples())
+    for a, b in zip(expected, found, strict=True):
+        assert (a == b).all()
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_task_of_another_encoder_is_refused(tmp_path):
+    encoder = tiny_encoder()
+    path = adapters.save_task(
+        tmp_path / "task", adapters.Bottlenecks(encoder, 4), heads.TokenHead(32, 2), encoder, ["a", "b"]
+    )
+    with torch.no_grad():
+        encoder.embeddings.word_embeddings.weight[7, 7] += 1e-3
+    with pytest.raises(sources.SourceError, match="another encoder"):
+        adapters.load_task(path, heads.TokenHead, encoder)
+
+
+def test_what_is_no_saved_task_is_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    encoder = tiny_encoder()
+    (tmp_path / "text").write_text("hello")
+    save_file({"a": torch.zeros(1)}, str(tmp_path / "other"))
+    for name, said in (("missing", "cannot be read"), ("text", "cannot be read"), ("other", "no saved task")):
+        with pytest.raises(sources.SourceError, match=said):
+            adapters.load_task(tmp_path / name, heads.TokenHead, encoder)
+
+
+# --- heads -------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None)
+@given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4), extra=st.integers(0, 5), seed=st.integers(0, 99))
+def test_padding_has_no_say_in_the_mean(lengths, extra, seed):
+    draw = torch.Generator().manual_seed(seed)
+    longest = max(lengths) + extra + 1
+    given_states = torch.randn(len(lengths), longest, 5, generator=draw)
+    mask = torch.tensor([[1] * n + [0] * (longest - n) for n in lengths])
+    pooled = heads.mean_pool(given_states, mask)
+    for row, n in enumerate(lengths):
+        alone = given_states[row, :n].mean(0) if n else torch.zeros(5)
+        torch.testing.assert_close(pooled[row], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_a_span_can_never_lie_in_padding():
+    head = heads.SpanHead(8).eval()
+    mask = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    out = head(torch.randn(2, 5, 8), mask, starts=torch.tensor([1, 2]), ends=torch.tensor([2, 4]))
+    assert (out["logits"][0].softmax(0)[3:] == 0).all()
+    assert torch.isfinite(out["loss"])
+
+
+def test_the_published_sizes_have_the_lessons_settings():
+    """The lesson takes its learning rates from that run, and says that they suit its settings."""
+    from babyagi_lib.course.lessons import Course
+
+    published = sources.published("adapter_sizes")
+    lesson = next(lesson for lesson in Course.find().lessons if lesson.name.startswith("02")).parameters
+    assert published["settings"] == {
+        "sentences": lesson["TRAIN_SENTENCES"],
+        "epochs": lesson["EPOCHS"],
+        "batch_pieces": lesson["BATCH_PIECES"],
+    }
+    assert set(published["rates"]) == set(WAYS)
+    for method in WAYS:  # the best rate is not at the edge of what was tried
+        tried = [row for row in published["tried"] if row["method"] == method]
+        assert len(tried) >= 3 and published["rates"][method][0] == max(tried, key=lambda row: row["f1_mean"])["rate"]
