@@ -38,6 +38,16 @@ class Linear(Right):
         return self.up(self.down(states))
 
 
+class AfterUp(Right):
+    def detour(self, states):
+        return nn.functional.gelu(self.up(self.down(states)))
+
+
+class BeforeDown(Right):
+    def detour(self, states):
+        return self.up(self.down(nn.functional.gelu(states)))
+
+
 class BothZero(Right):
     def __init__(self, hidden, size):
         super().__init__(hidden, size)
@@ -148,8 +158,10 @@ MUTANTS = [
     (checks.pooling, lambda states, mask: heads.mean_pool(states, 1 - mask), "are not the mean"),
     (checks.pooling, lambda states, mask: heads.mean_pool(states.mul_(real(mask)), mask), "changes the states"),
     (checks.pooling, lambda states, mask: None, "returns nothing"),
-    (checks.pooling, lambda states, mask: states[mask].mean(1), "IndexError"),
+    (checks.pooling, lambda states, mask: states[mask].mean(1), "should become"),
     (checks.bottleneck, NoResidual, "add what came in"),
+    (checks.bottleneck, AfterUp, "wrong place"),
+    (checks.bottleneck, BeforeDown, "wrong place"),
     (checks.bottleneck, Linear, "non-linearity"),
     (checks.bottleneck, BothZero, "only the way up may start at zero"),
     (checks.bottleneck, Random, "already changes the states"),

@@ -31,7 +31,7 @@ def labels_everywhere(ids, *rest):
 
 def labels_after_masking(ids, *rest):
     labels = pretraining.mask_tokens(ids, *rest)[1]
-    return only_mask(ids, *rest)[0], torch.where(labels != -100, 1, -100)
+    return only_mask(ids, *rest)[0], torch.where(labels != -100, rest[1], -100)
 
 
 def in_place(ids, *rest):

@@ -295,3 +295,44 @@ def test_the_published_sizes_have_the_lessons_settings():
     for method in WAYS:  # the best rate is not at the edge of what was tried
         tried = [row for row in published["tried"] if row["method"] == method]
         assert len(tried) >= 3 and published["rates"][method][0] == max(tried, key=lambda row: row["f1_mean"])["rate"]
+
+
+# --- figures -----------------------------------------------------------------------------------------------
+
+
+def test_figures_tell_their_numbers(monkeypatch):
+    from IPython import display
+    from matplotlib import pyplot
+
+    from babyagi_lib import plots
+
+    alts = []
+    monkeypatch.setattr(display, "display", lambda data, metadata, raw: alts.append(metadata["image/png"]["alt"]))
+    rows = [
+        {
+            "name": name,
+            "trainable": trainable,
+            "scores": [f1 - 0.01, f1 + 0.01],
+            "memory": adapters.Memory(90_000_000, 4 * trainable, 8 * trainable, 50_000_000),
+        }
+        for name, trainable, f1 in (("head only", 3_000, 0.4), ("bottleneck", 150_000, 0.6), ("LoRA", 160_000, 0.5))
+    ]
+    plots.adapter_tradeoff(rows)
+    plots.adapter_memory(rows)
+    plots.padding_drift([0, 8], {"mean": [1.0, 1.0], "all": [1.0, 0.61]})
+    plots.task_scores({"names\nF1": {"head only": 0.31, "adapters": 0.62}})
+    assert "bottleneck, 150,000 parameters, F1 0.600 (0.590 to 0.610)" in alts[0]
+    assert "bottleneck 142 MB, of which activations 50" in alts[1]
+    assert "all: 1.00 without padding, 0.61 with 8" in alts[2]
+    assert "names, F1: head only 0.31, adapters 0.62" in alts[3]
+    runs = [
+        {"method": method, "size": size, "trainable": 1000 * size, "f1_by_seed": "0.500, 0.520"}
+        for method in ("bottleneck", "LoRA")
+        for size in (1, 2)
+    ]
+    figure = plots.adapter_sizes(runs, "LoRA", 2)
+    assert "2,000 parameters" in figure.axes[0].get_title(loc="left") and "0.510" in figure.axes[0].get_title(
+        loc="left"
+    )
+    pyplot.close(figure)
+    assert pyplot.get_fignums() == []

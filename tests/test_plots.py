@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from babyagi_lib import plots
+from babyagi_lib import losses, plots
 from babyagi_lib.training import History
 
 
@@ -44,6 +44,49 @@ def test_other_figures_tell_their_numbers(shown):
     assert "never: 0.61" in alts[1]
     assert "75% of ordinary words" in alts[2] and "50% of words in names" in alts[2]
     assert "words right 0.973, entity F1 0.861" in alts[3]
+
+
+def alts_of(shown):
+    return [metadata["image/png"]["alt"] for _, metadata in shown]
+
+
+def test_figures_of_lesson_01(shown):
+    lines = {"uniform": 6.2, "unigram": 5.3, "bigram": 3.5}
+    plots.losses_and_baselines({"causal": ([0, 100, 200], [6.2, 4.0, 3.1], lines)})
+    plots.attention(["a", "$b", "c"], {"head 1": np.array([[1, 0, 0], [0.9, 0.1, 0], [0.1, 0.8, 0.1]])})
+    run = {"read": [100, 200], "losses": [5.0, 4.0], "parameters": 10}
+    plots.sizes({"small": run, "middle": run, "large": run | {"losses": [4.5, 3.25]}})
+    plots.patches(np.arange(64).reshape(8, 8), 2, 7)
+    draws = np.array([[0.4, 0.6], [0.5, 0.7], [0.6, 0.8]])
+    plots.few_labels([10, 30], {"pretrained": draws, "random": draws - 0.2}, 0.25)
+    plots.few_labels([10], {"one draw only": draws[:1, :1]}, 0.25)
+    alts = alts_of(shown)
+    assert "from 6.20 to 3.10" in alts[0] and "bigram 3.50" in alts[0]
+    assert "2 of 3 look most, within this window, at the piece before" in alts[1]
+    assert "large ends at 3.25" in alts[2]
+    assert "handwritten 7" in alts[3] and "16 patches" in alts[3]
+    assert "pretrained: 0.50 at 10, 0.70 at 30" in alts[4] and "0.25" in alts[5]
+
+
+def test_figures_of_lesson_03(shown):
+    x = np.linspace(0.01, 0.99, 99)
+    plots.likelihood(x, (x - 0.3) ** 2, 0.3)
+    steps = np.logspace(-8, -1, 20)
+    plots.step_sizes(steps, {"forward": steps, "central": steps**2}, {"forward": steps, "central": steps**2})
+    plots.smoothing(x, {0: x, 0.1: (x - 0.5) ** 2}, {0.1: 0.5})
+    said = np.tile([0.05, 0.95], 50)
+    plots.reliability({"model": losses.reliability(said, (said > 0.5).astype(float))})
+    alts = alts_of(shown)
+    assert "the share of label 1 is 0.3" in alts[0]
+    assert "best at a step of 1e-08" in alts[1]
+    assert "0.50 for epsilon 0.1" in alts[2]
+    assert "said 0.95 on average and 1.00 were so" in alts[3]
+
+
+def test_html_made_from_text_is_escaped():
+    assert "<b>x</b>" not in plots.pieces(["<b>x</b>", " y"]) and "␣y" in plots.pieces([" y"])
+    page = plots.guesses("<i>", "a", "&", [("a", 0.5), ("<u>", 0.25)])
+    assert "&lt;i&gt;" in page and "&amp;" in page and "&lt;u&gt; 0.25" in page and "<b>a</b> 0.50" in page
 
 
 def test_no_figure_is_left_open(shown):

@@ -69,6 +69,13 @@ def pooling(pool: Callable[[Tensor, Tensor], Tensor]) -> str:
     return "padding has no say, whatever the batch looks like."
 
 
+def _jacobian(module: nn.Module, x: Tensor) -> Tensor:
+    """How what a module adds to one state (hidden,) changes with that state: (hidden, hidden)."""
+    import torch
+
+    return torch.autograd.functional.jacobian(lambda v: module(v.clone().view(1, 1, -1)).flatten() - v, x)
+
+
 @exercise
 def bottleneck(make: Callable[[int, int], nn.Module]) -> str:
     """Check a bottleneck adapter class: `make(hidden, size)` gives a module `states -> states`."""
@@ -126,6 +133,12 @@ def bottleneck(make: Callable[[int, int], nn.Module]) -> str:
         raise Wrong(
             "once the way up has moved, a gradient must reach the way down too: something between them is cut off."
         )
+    # Between down and up there are `size` numbers, so all changes of the output lie in as few directions, and so do all
+    # changes of the input that matter; a non-linearity before the way down or after the way up breaks one or the other.
+    slopes = torch.stack([_jacobian(module, x) for x in states_of(3).flatten(0, 1)])  # (texts, out, in)
+    for stacked in (slopes, slopes.transpose(1, 2)):
+        if int(torch.linalg.matrix_rank(stacked.reshape(-1, hidden), rtol=1e-3)) > size:
+            raise Wrong("the non-linearity stands in the wrong place: it belongs between the way down and the way up.")
     with torch.no_grad():
 
         def moved(x: Tensor) -> Tensor:

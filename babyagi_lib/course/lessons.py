@@ -27,6 +27,8 @@ PACKAGES = (
     "matplotlib",
     "seqeval",
     "scikit-learn",
+    "peft",
+    "sympy",
 )
 
 # Where a lesson says what it costs to run; `refresh` writes the measured time and memory between the marks.

@@ -94,25 +94,11 @@ def adapter_tradeoff(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         name, colour = row["name"], COLOURS[row["name"]]
         axes.plot([row["trainable"]] * len(row["scores"]), row["scores"], "_", color=colour, markersize=11)
-        axes.plot(row["trainable"], means[name], MARKERS[name], color=colour, markersize=8)
-        near = [r for r in rows if r is not row and 0.5 < r["trainable"] / row["trainable"] < 2]
-        if near and means[name] > means[near[0]["name"]]:  # two marks side by side: one label above, one below
-            place = {"xytext": (-9, 10), "ha": "right", "va": "bottom"}
-        elif near:
-            place = {"xytext": (9, -8), "ha": "left", "va": "top"}
-        elif row["trainable"] > 1e6:
-            place = {"xytext": (8, 9), "ha": "right", "va": "bottom"}
-        else:
-            place = {"xytext": (10, -2), "ha": "left", "va": "top"}
-        axes.annotate(
-            f"{name} {means[name]:.2f}",
-            (row["trainable"], means[name]),
-            textcoords="offset points",
-            fontsize=10,
-            **place,
-        )
+        label = f"{name} {means[name]:.3f}"
+        axes.plot(row["trainable"], means[name], MARKERS[name], color=colour, markersize=8, linestyle="", label=label)
     low, high = min(min(row["scores"]) for row in rows), max(max(row["scores"]) for row in rows)
     axes.set(xscale="log", xlabel="parameters trained", ylabel="entity F1, test", ylim=(low - 0.05, high + 0.05))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     axes.set_xlim(min(row["trainable"] for row in rows) / 2, max(row["trainable"] for row in rows) * 2)
     axes.spines[["top", "right"]].set_visible(False)
     told = "; ".join(
