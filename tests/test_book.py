@@ -199,9 +199,10 @@ def test_for_book_gives_figures_their_alt_text_and_drops_stderr():
     noise = {"output_type": "stream", "name": "stderr", "text": "progress"}
     cell = {"cell_type": "code", "metadata": {}, "source": "", "outputs": [noise, output]}
     injected = {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "", "outputs": []}
-    notebook = {"cells": [cell, injected], "metadata": {}}
+    notebook = {"cells": [cell, injected], "metadata": {"widgets": {"state": "of an explorer"}}}
     before = json.dumps(notebook)
     staged = for_book(notebook)
+    assert "widgets" not in staged["metadata"], "it would make the page fetch scripts"
     assert len(staged["cells"]) == 1 and staged["cells"][0]["outputs"] == [output]
     assert staged["cells"][0]["metadata"]["mystnb"]["image"]["alt"] == "A curve."
     assert json.dumps(notebook) == before

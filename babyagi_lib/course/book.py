@@ -177,9 +177,10 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
 
 
 def for_book(notebook: dict) -> dict:
-    """A copy of a notebook as the book shows it: figures with alt text, solutions closed, outputs that last, no injected cell."""
+    """A copy of a notebook as the book shows it: figures with alt text, solutions closed, outputs that last, no injected cell, no widget."""
     notebook = json.loads(json.dumps(notebook))
     notebook["cells"] = [c for c in notebook["cells"] if "injected-parameters" not in tags(c)]
+    notebook["metadata"].pop("widgets", None)  # their state: it would make the page fetch scripts from elsewhere
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             cell["source"] = with_cost(source(cell), notebook["metadata"]["babyagi"])
