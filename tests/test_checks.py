@@ -6,13 +6,15 @@ checks in test_notebooks.py.
 
 import mutants_adapters
 import mutants_bce
+import mutants_fewshot
 import mutants_ner
 import mutants_pretraining
+import mutants_rl
 import pytest
 
 from babyagi_lib import checks
 
-LESSONS = [mutants_adapters, mutants_bce, mutants_ner, mutants_pretraining]
+LESSONS = [mutants_adapters, mutants_bce, mutants_fewshot, mutants_ner, mutants_pretraining, mutants_rl]
 CASES = [case for lesson in LESSONS for case in lesson.CASES]
 MUTANTS = [mutant for lesson in LESSONS for mutant in lesson.MUTANTS]
 

@@ -77,6 +77,29 @@ def test_learning_rate_rises_then_falls_to_zero():
     assert max(rates) == pytest.approx(5e-3) and rates[-1] == pytest.approx(0, abs=1e-9)
 
 
+def test_batches_of_ones_own():
+    """The examples that meet are those asked for, in that order; examples may stay out or come twice."""
+    windows, met = toy(8), []
+    wanted = [[[0, 5], [3]], [[7, 7, 1]]]
+
+    class Watch(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = torch.nn.Linear(1, 1)
+
+        def forward(self, input_ids, attention_mask, case_ids, labels):
+            met.append([row[mask > 0].tolist() for row, mask in zip(input_ids, attention_mask, strict=True)])
+            return {"loss": self.encoder(torch.ones(1)).sum()}
+
+    rate = {"learning_rate": 1e-3, "precision": "no"}
+    run = training.fit(Watch(), windows, epochs=2, batches=lambda epoch: wanted[epoch], **rate)
+    assert met == [[windows[i]["input_ids"] for i in batch] for epoch in wanted for batch in epoch]
+    assert [s["epoch"] for s in run.steps] == [1, 1, 2]
+    for wrong in ({}, {"batch_tokens": 8, "batches": lambda epoch: wanted[0]}):
+        with pytest.raises(ValueError, match="either batch_tokens or batches"):
+            training.fit(Watch(), windows, epochs=1, **wrong, **rate)
+
+
 def test_same_seed_same_weights_other_seed_other_weights():
     def weights(seed):
         model = tagger(dropout=0.1)

@@ -8,8 +8,10 @@ There is one module for each lesson's checks.
 
 from babyagi_lib.checks.adapters import bottleneck, parameter_count, pooling
 from babyagi_lib.checks.bce import gradient_checker, logistic_gradient, stable_loss
+from babyagi_lib.checks.fewshot import centroid, episode, pair_loss
 from babyagi_lib.checks.ner import alignment, extraction, input_adapter
 from babyagi_lib.checks.pretraining import causal_mask, masking, perplexity
+from babyagi_lib.checks.rl import epsilon_schedule, q_update, value_iteration
 from babyagi_lib.checks.verdict import Verdict
 
 __all__ = [
@@ -17,13 +19,19 @@ __all__ = [
     "alignment",
     "bottleneck",
     "causal_mask",
+    "centroid",
+    "episode",
+    "epsilon_schedule",
     "extraction",
     "gradient_checker",
     "input_adapter",
     "logistic_gradient",
     "masking",
+    "pair_loss",
     "parameter_count",
     "perplexity",
     "pooling",
+    "q_update",
     "stable_loss",
+    "value_iteration",
 ]

@@ -230,11 +230,11 @@ def published(benchmarks: Path) -> str:
     sections = []
     for path in sorted(benchmarks.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
-        columns = [key for key in result["runs"][0] if key != "name"]
+        columns = dict.fromkeys(key for run in result["runs"] for key in run if key != "name")
         rows = [
             "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
             "|---" * (len(columns) + 1) + "|",
-            *("| " + " | ".join(str(run[key]) for key in ("name", *columns)) + " |" for run in result["runs"]),
+            *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in result["runs"]),
         ]
         packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
         told = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."

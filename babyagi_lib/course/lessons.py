@@ -28,6 +28,7 @@ PACKAGES = (
     "seqeval",
     "scikit-learn",
     "peft",
+    "gymnasium",
     "sympy",
 )
 

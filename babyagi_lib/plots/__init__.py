@@ -7,34 +7,59 @@ lesson's figures, and `base` for what they share.
 from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_tradeoff, padding_drift, task_scores
 from babyagi_lib.plots.base import history, show, show_source
 from babyagi_lib.plots.bce import descent, likelihood, loss_at_logit, reliability, smoothing, step_sizes
+from babyagi_lib.plots.fewshot import before_and_after, draws_spread, fewshot_curves, labelling_curves, roc_curves
+from babyagi_lib.plots.incontext import answer_shares, order_spread
 from babyagi_lib.plots.ner import alignment, confusion, f1_by_frequency, pieces_per_word, score_bars, tagged
 from babyagi_lib.plots.pretraining import attention, few_labels, guesses, losses_and_baselines, patches, pieces, sizes
+from babyagi_lib.plots.rl import (
+    cliff_paths,
+    grid_world,
+    learning_figure,
+    learning_runs,
+    puzzle,
+    reply_values,
+    step_size_runs,
+)
 
 __all__ = [
     "adapter_memory",
     "adapter_sizes",
     "adapter_tradeoff",
     "alignment",
+    "answer_shares",
     "attention",
+    "before_and_after",
+    "cliff_paths",
     "confusion",
     "descent",
+    "draws_spread",
     "f1_by_frequency",
     "few_labels",
+    "fewshot_curves",
+    "grid_world",
     "guesses",
     "history",
+    "labelling_curves",
+    "learning_figure",
+    "learning_runs",
     "likelihood",
     "loss_at_logit",
     "losses_and_baselines",
+    "order_spread",
     "padding_drift",
     "patches",
     "pieces",
     "pieces_per_word",
+    "puzzle",
     "reliability",
+    "reply_values",
+    "roc_curves",
     "score_bars",
     "show",
     "show_source",
     "sizes",
     "smoothing",
+    "step_size_runs",
     "step_sizes",
     "tagged",
     "task_scores",

@@ -27,6 +27,13 @@ from babyagi_lib.sources.encoders import (
     embedded_folder,
     load_encoder,
 )
+from babyagi_lib.sources.language_models import (
+    LANGUAGE_MODEL_INSTALL,
+    LANGUAGE_MODEL_PACKAGE,
+    LANGUAGE_MODEL_SHA256,
+    has_language_model,
+    load_language_model,
+)
 from babyagi_lib.sources.messages import load_intents, load_teams, read_messages
 from babyagi_lib.sources.news import load_ner, load_topics, read_conll
 from babyagi_lib.sources.text import load_text, python_manual, without_repetitions
@@ -35,14 +42,19 @@ __all__ = [
     "EMBEDDED_PACKAGE",
     "EMBEDDED_REQUIREMENT",
     "EMBEDDED_WEIGHTS_SHA256",
+    "LANGUAGE_MODEL_INSTALL",
+    "LANGUAGE_MODEL_PACKAGE",
+    "LANGUAGE_MODEL_SHA256",
     "CorpusError",
     "SourceError",
     "check_manifest",
     "data_folder",
     "embedded_folder",
+    "has_language_model",
     "is_folder_name",
     "load_encoder",
     "load_intents",
+    "load_language_model",
     "load_ner",
     "load_teams",
     "load_text",

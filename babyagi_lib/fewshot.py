@@ -1,0 +1,273 @@
+"""Learning to tell classes apart from a few examples of each: draws, episodes and five methods. Used by lesson 05.
+
+Three methods work on vectors that a frozen encoder made once (`embed`): `nearest_example`, `nearest_centroid` and
+`linear_probe`. Two train a copy of the encoder: `fine_tune` with a new head, and `contrastive_tune` on pairs. Every
+method ends in scores of shape (queries, classes), higher is better, with the classes in the order of
+`np.unique(labels)`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from babyagi_lib.heads import SentenceHead, TaskModel, mean_pool
+from babyagi_lib.training import fit, predict
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+LONGEST = 128  # pieces of a message that are read
+PROBE_C = (
+    30.0  # how loosely the linear probe is held; vectors of length one are small numbers, and C = 1 holds too tight
+)
+TEXTS = 64  # in a batch of contrastive tuning
+TOGETHER = 16  # of them that go through the encoder at once
+
+
+# --- draws and episodes -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A small task made from a labelled corpus (Vinyals et al. 2016): indices into it.
+
+    Attributes:
+        classes: the names of the N classes of the task.
+        support: (N * K,) what may be learned from.
+        query: (N * Q,) what is asked; disjoint from the support.
+    """
+
+    classes: list[str]
+    support: np.ndarray
+    query: np.ndarray
+
+
+def draw_shots(labels: Sequence[str], shots: int, seed: int) -> np.ndarray:
+    """Indices of `shots` examples of every class, without replacement: (classes * shots,).
+
+    Raises:
+        ValueError: a class has fewer examples.
+    """
+    episode = draw_episode(labels, len(set(labels)), shots, 0, seed)
+    return episode.support
+
+
+def draw_episode(labels: Sequence[str], ways: int, shots: int, queries: int, seed: int) -> Episode:
+    """Draw an N-way K-shot episode: `ways` classes, and of each `shots` examples to learn from and `queries` to ask.
+
+    Raises:
+        ValueError: there are fewer classes, or a class drawn has fewer than `shots + queries` examples.
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.asarray(labels)
+    names = np.unique(labels)
+    if ways > len(names):
+        raise ValueError(f"{ways} classes were asked for, and the corpus has {len(names)}")
+    classes = np.sort(rng.choice(names, size=ways, replace=False))
+    support, query = [], []
+    for name in classes:
+        members = np.flatnonzero(labels == name)
+        if len(members) < shots + queries:
+            raise ValueError(f"'{name}' has {len(members)} examples; {shots} + {queries} were asked for")
+        drawn = rng.permutation(members)[: shots + queries]
+        support.extend(drawn[:shots])
+        query.extend(drawn[shots:])
+    return Episode(classes.tolist(), np.array(support, dtype=int), np.array(query, dtype=int))
+
+
+# --- methods on the vectors of a frozen encoder -----------------------------------------------------------
+
+
+def embed(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> np.ndarray:
+    """A vector of length one for each text, the mean of its pieces' states: (texts, hidden) float32."""
+    return np.stack(predict(PairModel(encoder), _examples(tokenizer, texts)))
+
+
+def nearest_example(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
+    """A class scores as high as the most similar of its examples.
+
+    Args:
+        support: (examples, hidden) vectors of length one.
+        labels: the class of each.
+        queries: (queries, hidden) vectors of length one.
+
+    Returns:
+        (queries, classes) cosines.
+    """
+    labels = np.asarray(labels)
+    similarity = queries @ support.T
+    return np.stack([similarity[:, labels == name].max(axis=1) for name in np.unique(labels)], axis=1)
+
+
+def nearest_centroid(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
+    """A class scores by how near the mean of its examples is.
+
+    The classifier of prototypical networks (Snell et al. 2017, equations 1 and 2), without their training.
+
+    Returns:
+        (queries, classes) squared Euclidean distances, negated.
+    """
+    labels = np.asarray(labels)
+    centroids = np.stack([support[labels == name].mean(axis=0) for name in np.unique(labels)])
+    return -((queries[:, None, :] - centroids[None, :, :]) ** 2).sum(axis=2)
+
+
+def linear_probe(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
+    """A class scores by the probability that logistic regression gives it: (queries, classes)."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=PROBE_C, max_iter=1000).fit(support, labels).predict_proba(queries)
+
+
+def accuracy(scores: np.ndarray, truth: Sequence[str], classes: Sequence[str]) -> float:
+    """Share of the rows of `scores` (queries, classes) whose best column is the true class."""
+    return float(np.mean(np.asarray(classes)[scores.argmax(axis=1)] == np.asarray(truth)))
+
+
+# --- methods that train the encoder -----------------------------------------------------------------------
+
+
+def fine_tune(
+    encoder: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    seed: int,
+    read: int = 1280,
+) -> Callable[[Sequence[str]], np.ndarray]:
+    """Train a copy of the encoder and a new linear head together, on cross-entropy.
+
+    Args:
+        encoder: is left as it is.
+        tokenizer: its tokenizer.
+        texts: what may be learned from.
+        labels: the class of each.
+        seed: for the new head, the order of the texts and dropout.
+        read: how many texts are read in all, each as often as it takes, but four times at least.
+
+    Returns:
+        A function from texts to scores: (texts, classes) logits.
+    """
+    names = np.unique(labels).tolist()
+    torch.manual_seed(seed)
+    model = TaskModel(copy.deepcopy(encoder), SentenceHead(encoder.config.hidden_size, len(names)))
+    examples = _examples(tokenizer, texts)
+    for example, label in zip(examples, labels, strict=True):
+        example["labels"] = names.index(label)
+    epochs = max(4, read // len(texts))
+    fit(model, examples, epochs=epochs, batch_tokens=1024, learning_rate=2e-4, head_learning_rate=4e-3, seed=seed)
+    return lambda queries: np.stack(predict(model, _examples(tokenizer, queries)))
+
+
+def pair_loss(vectors: Tensor, labels: Tensor) -> Tensor:
+    """How far all pairs of a batch are from where SetFit wants them: cosine 1 in one class, 0 in two.
+
+    The loss of Tunstall et al. (2022), with one difference: a batch of n texts, encoded once, gives all its
+    n (n - 1) / 2 pairs, where SetFit encodes two texts for each pair. Pairs of like and of unlike class count the
+    same in total, however many there are of each.
+
+    Args:
+        vectors: (texts, hidden), of any length.
+        labels: (texts,) class indices.
+
+    Returns:
+        The mean over the two kinds of pairs of the mean squared error of the cosine; 0 without any pair.
+    """
+    unit = nn.functional.normalize(vectors, dim=1)
+    first, second = torch.triu_indices(len(unit), len(unit), offset=1, device=unit.device)
+    same = labels[first] == labels[second]
+    error = ((unit @ unit.T)[first, second] - same.to(unit.dtype)) ** 2
+    kinds = [error[kind].mean() for kind in (same, ~same) if kind.any()]
+    return torch.stack(kinds).mean() if kinds else unit.sum() * 0
+
+
+def contrastive_loss(vectors: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
+    """Pick a text's partner, one of its own class, among all other texts of the batch by its cosine: cross-entropy.
+
+    The supervised contrastive loss (Khosla et al. 2020, equation 2). It asks that pairs of one class be more alike
+    than other pairs, where `pair_loss` says how alike each pair should be.
+
+    Args:
+        vectors: (texts, hidden), of any length.
+        labels: (texts,) class indices.
+        temperature: cosines are divided by this; the smaller, the more the hardest pairs count.
+
+    Returns:
+        The mean over texts with a partner of the mean over their partners; 0 if there is none.
+    """
+    unit = nn.functional.normalize(vectors, dim=1)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+    partners = (labels[:, None] == labels[None, :]) & ~itself
+    log_share = torch.log_softmax((unit @ unit.T / temperature).masked_fill(itself, -torch.inf), dim=1)
+    log_share = log_share.masked_fill(itself, 0)  # minus infinity times zero is not a number
+    has = partners.any(dim=1)
+    return -((log_share * partners).sum(dim=1)[has] / partners.sum(dim=1)[has]).sum() / has.sum().clamp(min=1)
+
+
+class PairModel(nn.Module):
+    """An encoder that gives each text a vector of length one, and a loss over the pairs of a batch."""
+
+    def __init__(self, encoder: nn.Module, loss: Callable[[Tensor, Tensor], Tensor] = contrastive_loss) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.loss = loss
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """(batch, pieces) to `logits` (batch, hidden), the vectors; with `labels` (batch,), the `loss` too."""
+        lengths = attention_mask.sum(dim=1)
+        order = lengths.argsort()
+        parts = []
+        for rows in order.split(TOGETHER):  # texts of like lengths, so that little is spent on padding
+            longest = int(lengths[rows[-1]])
+            ids, mask = input_ids[rows, :longest], attention_mask[rows, :longest]
+            parts.append(mean_pool(self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state, mask))
+        vectors = nn.functional.normalize(torch.cat(parts).float(), dim=1)[order.argsort()]
+        return {"logits": vectors} if labels is None else {"logits": vectors, "loss": self.loss(vectors, labels)}
+
+
+def contrastive_tune(
+    encoder: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    seed: int,
+    loss: Callable[[Tensor, Tensor], Tensor] = contrastive_loss,
+) -> PreTrainedModel:
+    """A copy of the encoder, trained so that texts of one class lie together: the first step of SetFit.
+
+    The second step is a linear head on the new vectors: `embed`, then `linear_probe`. With one text of each class
+    there is no pair to bring together, and `contrastive_loss` teaches nothing.
+    """
+    names = np.unique(labels).tolist()
+    examples = _examples(tokenizer, texts)
+    for example, label in zip(examples, labels, strict=True):
+        example["labels"] = names.index(label)
+    model = PairModel(copy.deepcopy(encoder), loss)
+    rng = np.random.default_rng(seed)
+    steps = max(15, 4 * len(texts) // TEXTS)  # many more, and the encoder forgets what it knew
+    batches = [balanced_batch(labels, TEXTS, rng) for _ in range(steps)]
+    fit(model, examples, epochs=1, batches=lambda epoch: batches, learning_rate=1e-4, seed=seed)
+    return model.encoder
+
+
+def balanced_batch(labels: Sequence[str], texts: int, rng: np.random.Generator) -> list[int]:
+    """Indices of about `texts` examples, by twos of a class, so that every batch has pairs of both kinds."""
+    labels = np.asarray(labels)
+    names = np.unique(labels)
+    batch: list[int] = []
+    for name in rng.permutation(names)[: max(2, texts // 2)]:
+        members = np.flatnonzero(labels == name)
+        batch.extend(rng.permutation(members)[: max(2, texts // len(names))].tolist())
+    return batch
+
+
+def _examples(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[dict]:
+    encoded = tokenizer(list(texts), truncation=True, max_length=LONGEST)
+    return [{"input_ids": ids} for ids in encoded["input_ids"]]

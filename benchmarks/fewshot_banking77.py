@@ -1,0 +1,150 @@
+"""Few-shot learning on banking77: this course's contrastive tuning beside the setfit package, same draws, same encoder.
+
+    python -m pip install -c constraints.txt -e ".[bench]"
+    python benchmarks/fewshot_banking77.py ../banking77 SCRATCH [--minutes 60]
+
+77 categories, 1, 4 and 8 examples of each, accuracy on all 3,080 test messages. setfit runs with its defaults where its
+plan ends within `LONGEST_PLAN` steps. Its plan grows with the square of the examples, so for the others a stretch of it is
+timed and the seconds of the whole are computed from that, and named an estimate; beside the defaults stands the shorter
+plan of the paper (Tunstall et al. 2022: R = 20 pairs of each kind for each example), which is run to its end everywhere. Every run is appended to SCRATCH (keep it outside the repository), so that the command can be repeated until
+all is done. The result goes to `fewshot_banking77.json` beside this file. Run it with nothing else running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from babyagi_lib import fewshot, sources
+from babyagi_lib.course.lessons import versions, write_atomically
+from babyagi_lib.course.running import machine
+
+SHOTS = (1, 4, 8)
+DRAWS = {"ours": 3, "setfit, defaults": 1, "setfit, 20 pairs of each kind": 1}
+LONGEST_PLAN, STRETCH = 600, 60  # steps
+PAIRS = {"setfit, defaults": None, "setfit, 20 pairs of each kind": 20}
+
+
+class Setting:
+    """Messages that both sides share, and the encoder."""
+
+    def __init__(self, corpus: str) -> None:
+        corpus = sources.load_intents(corpus)
+        self.encoder, self.tokenizer = sources.load_encoder()
+        self.texts, self.labels = np.array(corpus["train"]["text"]), np.array(corpus["train"]["category"])
+        self.asked, self.truth = list(corpus["test"]["text"]), list(corpus["test"]["category"])
+        self.names = np.unique(self.labels)
+
+    def ours(self, texts: list[str], labels: np.ndarray, seed: int) -> list[dict]:
+        """Contrastive tuning, then a linear probe: on the new vectors, and on the old and new ones side by side."""
+        started = time.perf_counter()
+        tuned = fewshot.contrastive_tune(self.encoder, self.tokenizer, texts, labels, seed)
+        seconds = time.perf_counter() - started
+        old, new = (
+            [fewshot.embed(encoder, self.tokenizer, some) for some in (texts, self.asked)]
+            for encoder in (self.encoder, tuned)
+        )
+        both = [np.concatenate(pair, axis=1) / 2**0.5 for pair in zip(old, new, strict=True)]
+        rows = []
+        for name, (support, queries), spent in (
+            ("ours, frozen encoder, linear probe", old, 0.0),
+            ("ours, contrastive tuning, linear probe", new, seconds),
+            ("ours, the probe on old and new vectors", both, seconds),
+        ):
+            found = fewshot.accuracy(fewshot.linear_probe(support, labels, queries), self.truth, self.names)
+            rows.append({"method": name, "accuracy": found, "seconds": spent})
+        return rows
+
+    def setfit(self, texts: list[str], labels: np.ndarray, seed: int, pairs: int | None) -> dict:
+        """The package's own trainer with its defaults, but for the seed and, if `pairs` is given, for that."""
+        from datasets import Dataset
+        from setfit import SetFitModel, Trainer, TrainingArguments
+        from setfit.sampler import ContrastiveDataset
+
+        numbers = [self.names.tolist().index(label) for label in labels]
+        plan = -(-len(ContrastiveDataset(texts, numbers, False, pairs)) // 16)
+        whole = plan <= LONGEST_PLAN or pairs is not None
+        arguments = TrainingArguments(
+            num_iterations=pairs, max_steps=-1 if whole else STRETCH, seed=seed, report_to="none", save_strategy="no"
+        )
+        model = SetFitModel.from_pretrained(str(sources.embedded_folder()))
+        data = Dataset.from_dict({"text": texts, "label": numbers})
+        trainer = Trainer(model=model, args=arguments, train_dataset=data)
+        started = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - started
+        if not whole:
+            return {"planned_steps": plan, "seconds_estimated": seconds * plan / STRETCH}
+        said = self.names[np.asarray(model.predict(self.asked, as_numpy=True)).astype(int)]
+        return {"planned_steps": plan, "seconds": seconds, "accuracy": float(np.mean(said == np.array(self.truth)))}
+
+
+def main() -> None:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("corpus", help="folder of banking77: train.csv and test.csv with the columns text and category")
+    parser.add_argument("scratch", type=Path, help="file of the runs done so far, outside the repository")
+    parser.add_argument("--minutes", type=float, default=60, help="stop after the run that passes this many")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    lines = arguments.scratch.read_text(encoding="utf-8").splitlines() if arguments.scratch.is_file() else []
+    rows = [json.loads(line) for line in lines]
+    setting = Setting(arguments.corpus)
+    todo = [(draw, shots, side) for draw in range(3) for shots in SHOTS for side in DRAWS if draw < DRAWS[side]]
+    for draw, shots, side in todo:
+        if any((row["draw"], row["shots"], row["side"]) == (draw, shots, side) for row in rows):
+            continue
+        if time.perf_counter() - started > 60 * arguments.minutes:
+            print("not all is done: run the same command again")
+            return
+        drawn = fewshot.draw_shots(setting.labels, shots, draw)
+        texts, labels = setting.texts[drawn].tolist(), setting.labels[drawn]
+        if side == "ours":
+            found = setting.ours(texts, labels, draw)
+        else:
+            found = [{"method": side, **setting.setfit(texts, labels, draw, PAIRS[side])}]
+        with arguments.scratch.open("a", encoding="utf-8") as file:
+            for row in found:
+                rows.append({"side": side, "draw": draw, "shots": shots, **row})
+                file.write(json.dumps(rows[-1]) + "\n")
+                print(rows[-1], flush=True)
+    write_result(rows)
+
+
+def write_result(rows: list[dict]) -> None:
+    """Write the JSON file: a run for each method and number of examples."""
+    runs = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        for shots in SHOTS:
+            found = [row for row in rows if (row["method"], row["shots"]) == (method, shots)]
+            run = {"name": f"{method}, {shots} of each", "method": method, "shots": shots, "draws": len(found)}
+            for key, digits in (("accuracy", 4), ("seconds", 1), ("planned_steps", 0), ("seconds_estimated", 0)):
+                if key in found[0]:
+                    run[key] = round(statistics.mean(row[key] for row in found), digits)
+            if len(found) > 1:
+                run["accuracy_by_draw"] = ", ".join(f"{row['accuracy']:.4f}" for row in found)
+            runs.append(run)
+    result = {
+        "title": "Few-shot learning on banking77, beside setfit",
+        "data": "banking77, 77 categories, accuracy on its 3,080 test messages; draw 0 for every method, draws 0 to 2 for ours",
+        "model": "all-MiniLM-L6-v2, embedded",
+        "machine": machine(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "versions": versions()
+        | {package: metadata.version(package) for package in ("setfit", "sentence-transformers")},
+        "seconds": round(sum(row.get("seconds", 0) for row in rows)),
+        "runs": runs,
+    }
+    write_atomically(Path(__file__).with_name("fewshot_banking77.json"), json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,370 @@
+"""Worlds as tables, their exact solutions, and agents that must find them."""
+
+import gymnasium
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from babyagi_lib.checks.rl import small_mdp
+from babyagi_lib.rl import exact, tabular
+from babyagi_lib.rl.mdp import MDP, from_gymnasium
+from babyagi_lib.rl.replies import ASK, HAND_OVER, INTENTS, help_desk
+
+ENVIRONMENTS = [("FrozenLake-v1", {}), ("FrozenLake-v1", {"map_name": "8x8"}), ("CliffWalking-v1", {}), ("Taxi-v4", {})]
+worlds = st.builds(small_mdp, st.integers(0, 10_000), st.integers(1, 7), st.integers(1, 4), st.integers(1, 3))
+gammas = st.floats(0, 0.97)
+
+
+@pytest.fixture(scope="module")
+def lake():
+    return from_gymnasium(gymnasium.make("FrozenLake-v1"))
+
+
+@pytest.fixture(scope="module")
+def taxi():
+    return from_gymnasium(gymnasium.make("Taxi-v4"))
+
+
+@pytest.fixture(scope="module")
+def cliff():
+    return from_gymnasium(gymnasium.make("CliffWalking-v1"))
+
+
+# --- tables ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "options"), ENVIRONMENTS)
+def test_the_real_environment_behaves_as_its_table_says(name, options):
+    env = gymnasium.make(name, **options)
+    mdp = from_gymnasium(env)
+    env.reset(seed=0)
+    draw, seen = np.random.default_rng(0), {}
+    begun = np.zeros(mdp.states)
+    for _ in range(300):
+        s, _ = env.reset()
+        begun[s] += 1
+        for _ in range(40):
+            a = int(draw.integers(mdp.actions))
+            s_next, r, terminated, _, _ = env.step(a)
+            seen.setdefault((s, a), []).append((int(s_next), float(r), bool(terminated)))
+            s = s_next
+            if terminated:
+                break
+    assert (mdp.start[begun > 0] > 0).all() and mdp.acting[[s for s, _ in seen]].all()
+    for (s, a), outcomes in seen.items():
+        chances = {}
+        for p, *outcome in zip(
+            *(t[s, a] for t in (mdp.probability, mdp.next_state, mdp.reward, mdp.terminated)), strict=True
+        ):
+            key = (int(outcome[0]), float(outcome[1]), bool(outcome[2]))
+            chances[key] = chances.get(key, 0) + p
+        for outcome in set(outcomes):
+            p, n = chances[outcome], len(outcomes)
+            assert abs(outcomes.count(outcome) - n * p) <= 5 * np.sqrt(n * p * (1 - p)) + 1e-9
+
+
+def test_worlds_without_a_table_are_told_so():
+    with pytest.raises(ValueError, match="CartPole-v1 carries no table"):
+        from_gymnasium(gymnasium.make("CartPole-v1"))
+
+
+def test_a_broken_table_is_refused():
+    good = small_mdp(0)
+    parts = [good.name, good.probability, good.next_state, good.reward, good.terminated, good.start]
+
+    def broken(position, value):
+        return MDP(*[value if i == position else part for i, part in enumerate(parts)])
+
+    with pytest.raises(ValueError, match="sum to 1"):
+        broken(1, good.probability * 0.9)
+    with pytest.raises(ValueError, match="first state"):
+        broken(5, good.start * 2)
+    with pytest.raises(ValueError, match="next_state"):
+        broken(2, good.next_state + good.states)
+    with pytest.raises(ValueError, match="one shape"):
+        broken(3, good.reward[:, :, :1])
+
+
+def test_where_one_has_to_act(lake, taxi, cliff):
+    assert lake.acting.sum() == 16 - 4 - 1 and taxi.acting.sum() == 400 and cliff.acting.sum() == 48 - 10 - 1
+    assert taxi.deterministic and not lake.deterministic
+
+
+# --- exact solutions ---------------------------------------------------------------------------------------
+
+
+def two_states():
+    """In state 0, stop for 1, or wait (reward 0) for state 1, where stopping pays 2 and waiting nothing, for good."""
+    p = np.ones((2, 2, 1))
+    next_state = np.array([[[0], [1]], [[0], [1]]])
+    reward = np.array([[[1.0], [0.0]], [[2.0], [0.0]]])
+    terminated = np.array([[[True], [False]], [[True], [False]]])
+    return MDP("two states", p, next_state, reward, terminated, np.array([1.0, 0.0]))
+
+
+@pytest.mark.parametrize(("gamma", "first"), [(0.4, 1.0), (0.5, 1.0), (0.9, 1.8)])
+def test_two_states_by_hand(gamma, first):
+    """V(1) = 2, and V(0) is the better of 1 now and gamma times 2."""
+    found = exact.value_iteration(two_states(), gamma)
+    assert np.allclose(found.V, [first, 2.0])
+    assert np.allclose(found.Q, [[1.0, 2 * gamma], [2.0, 2 * gamma]])
+    assert exact.best_return(two_states(), 1) == 1 and exact.best_return(two_states(), 2) == 2
+
+
+@given(worlds, gammas)
+@settings(max_examples=40, deadline=None)
+def test_value_iteration_is_the_linear_solution_of_its_policy(mdp, gamma):
+    found = exact.value_iteration(mdp, gamma, 1e-9)
+    assert found.error_bound <= 1e-9
+    best = exact.policy_value(mdp, found.Q.argmax(axis=1), gamma)
+    assert np.abs(best - found.V).max() < 1e-7
+    rough = exact.value_iteration(mdp, gamma, 0.1)
+    assert np.abs(rough.V - best).max() <= 0.1 + 1e-7, "the stopping rule keeps its promise"
+
+
+@given(worlds, gammas, st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_the_bellman_operator_is_a_contraction(mdp, gamma, seed):
+    U, V = np.random.default_rng(seed).normal(scale=5, size=(2, mdp.states))
+    after = [exact.backup(mdp, W, gamma).max(axis=1) for W in (U, V)]
+    assert np.abs(after[0] - after[1]).max() <= gamma * np.abs(U - V).max() + 1e-9
+
+
+@given(worlds, gammas, st.randoms())
+@settings(max_examples=25, deadline=None)
+def test_names_of_states_do_not_matter(mdp, gamma, random):
+    old = list(range(mdp.states))
+    random.shuffle(old)  # new state i is the old state old[i]
+    new = np.argsort(old)
+    renamed = MDP(
+        "renamed", mdp.probability[old], new[mdp.next_state[old]], mdp.reward[old], mdp.terminated[old], mdp.start[old]
+    )
+    assert np.allclose(exact.value_iteration(renamed, gamma).Q, exact.value_iteration(mdp, gamma).Q[old], atol=1e-7)
+
+
+@given(worlds, gammas, st.floats(0, 2))
+@settings(max_examples=25, deadline=None)
+def test_values_rise_with_rewards(mdp, gamma, more):
+    raised = MDP(mdp.name, mdp.probability, mdp.next_state, mdp.reward + more, mdp.terminated, mdp.start)
+    assert (exact.value_iteration(raised, gamma).V >= exact.value_iteration(mdp, gamma).V - 1e-8).all()
+
+
+@given(worlds, st.floats(0.1, 0.9))
+@settings(max_examples=25, deadline=None)
+def test_a_long_limit_is_no_limit_and_no_policy_beats_the_best(mdp, gamma):
+    Q = exact.value_iteration(mdp, gamma).Q
+    policies = np.stack([Q.argmax(axis=1), Q.argmin(axis=1)])
+    long = exact.expected_return(mdp, policies, 400, gamma)
+    for policy, found in zip(policies, long, strict=True):
+        assert found == pytest.approx(mdp.start @ exact.policy_value(mdp, policy, gamma), abs=1e-6)
+    for steps in (1, 3, 10):
+        assert (exact.expected_return(mdp, policies, steps) <= exact.best_return(mdp, steps) + 1e-9).all()
+
+
+def test_gamma_must_be_a_discount(lake):
+    with pytest.raises(ValueError, match="below 1"):
+        exact.value_iteration(lake, 1.0)
+
+
+def test_known_figures(lake, taxi, cliff):
+    for mdp, limit, policy_earns, best in (
+        (lake, 100, 0.740165, 0.744190),
+        (taxi, 200, 7.93, 7.93),
+        (cliff, 50, -13, -13),
+    ):
+        policy = exact.value_iteration(mdp, 0.99).Q.argmax(axis=1)
+        assert exact.expected_return(mdp, policy, limit) == pytest.approx(policy_earns, abs=1e-5)
+        assert exact.best_return(mdp, limit) == pytest.approx(best, abs=1e-5)
+
+
+# --- learning ----------------------------------------------------------------------------------------------
+
+
+def logged(mdp, update, **options):
+    """What `learn` did, and every transition it showed to the update."""
+    steps = []
+
+    def logging(Q, *transition):
+        steps.append([np.copy(part) for part in transition])
+        update(Q, *transition)
+
+    return tabular.learn(mdp, logging, **options), steps
+
+
+@pytest.mark.parametrize("update", [tabular.q_learning, tabular.sarsa])
+@pytest.mark.parametrize("alpha", [0.3, lambda n: n**-0.6])
+def test_side_by_side_is_one_plain_loop_for_each_run(lake, update, alpha):
+    """Replayed in plain Python, one run at a time and with integers, the transitions give the same tables."""
+    run, steps = logged(lake, update, steps=600, runs=3, alpha=alpha, epsilon=0.4, time_limit=20, seed=5)
+    for k in range(3):
+        Q, visits = np.zeros((16, 4)), np.zeros((16, 4))
+        for s, a, r, s_next, a_next, terminated, _, gamma in steps:
+            s, s_next = int(s[k]) - 16 * k, int(s_next[k]) - 16 * k
+            a, a_next = int(a[k]), int(a_next[k])
+            visits[s, a] += 1
+            step_size = alpha(visits[s, a]) if callable(alpha) else alpha
+            after = Q[s_next].max() if update is tabular.q_learning else Q[s_next, a_next]
+            target = float(r[k]) + (0.0 if terminated[k] else float(gamma) * after)
+            Q[s, a] += step_size * (target - Q[s, a])
+        assert run.Q[-1, k] == pytest.approx(Q, abs=1e-12)
+        assert np.array_equal(run.visits[k], visits)
+
+
+def test_transitions_are_those_of_the_world(taxi):
+    """On a world without chance: gymnasium, given the same actions, goes the same way, episode by episode."""
+    env = gymnasium.make("Taxi-v4")
+    env.reset(seed=0)
+    _, steps = logged(taxi, tabular.q_learning, steps=500, runs=2, epsilon=1.0, time_limit=30, seed=1)
+    age, before = 0, None
+    for s, a, r, s_next, a_next, terminated, *_ in steps:
+        if before is not None and age < 30:
+            assert (int(s[1]) - 500, int(a[1])) == before, "the next action is the one that was announced"
+        else:
+            assert taxi.start[int(s[1]) - 500] > 0
+            age = 0
+        env.reset()
+        env.unwrapped.s = int(s[1]) - 500
+        observed, reward, ended, _, _ = env.step(int(a[1]))
+        assert (observed, reward, ended) == (int(s_next[1]) - 500, float(r[1]), bool(terminated[1]))
+        age = 30 if ended else age + 1
+        before = (int(s_next[1]) - 500, int(a_next[1]))
+
+
+def test_chance_is_that_of_the_table(lake):
+    run, steps = logged(lake, tabular.q_learning, steps=4000, runs=4, epsilon=1.0, exploring_starts=True, seed=2)
+    s, a, _, s_next, *_ = (
+        np.array([step[i] for step in steps]) % 16 if i in (0, 3) else np.array([step[i] for step in steps])
+        for i in range(5)
+    )
+    here = (s == 14) & (a == 1)
+    for to in (13, 14, 15):
+        share = (s_next[here] == to).mean()
+        assert abs(share - 1 / 3) < 5 * np.sqrt(2 / 9 / here.sum())
+    assert run.visits.sum() == 16_000 and run.visits[:, ~lake.acting].sum() == 0
+
+
+def test_a_terminal_state_is_not_bootstrapped_past(lake):
+    """Whatever the table says about terminal states, it changes nothing else."""
+    options = {"steps": 2000, "runs": 4, "epsilon": 0.5, "exploring_starts": True, "seed": 3}
+    odd = np.where(lake.acting[:, None], 0.0, 1000.0) * np.ones((16, 4))
+    for update in (tabular.q_learning, tabular.sarsa):
+        plain, marked = (tabular.learn(lake, update, initial=initial, **options) for initial in (0.0, odd))
+        assert np.array_equal(plain.Q[:, :, lake.acting], marked.Q[:, :, lake.acting])
+    assert (plain.Q <= 1).all()
+
+
+def test_a_truncated_state_keeps_its_value():
+    """A world that pays 1 for ever is worth 1/(1-gamma), however often the clock stops it."""
+    shape = (1, 1, 1)
+    ever = MDP("ever", np.ones(shape), np.zeros(shape, int), np.ones(shape), np.zeros(shape, bool), np.ones(1))
+    run = tabular.learn(ever, steps=3000, runs=2, alpha=0.5, gamma=0.9, time_limit=3, record=[1500])
+    assert run.Q[-1] == pytest.approx(10.0)
+    assert run.returns == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_q_learning_finds_q_star(seed):
+    mdp = small_mdp(seed, states=4, actions=2)
+    Q_star = exact.value_iteration(mdp, 0.8).Q
+    run = tabular.learn(
+        mdp, steps=40_000, runs=8, alpha=lambda n: n**-0.7, gamma=0.8, epsilon=1.0, record=[400], seed=seed
+    )
+    error = run.sup_error(Q_star, mdp.acting)
+    assert error[-1].max() < 0.3 and error[-1].mean() < error[0].mean() / 3
+
+
+def test_deterministic_world_is_learned_exactly(cliff):
+    Q_star = exact.value_iteration(cliff, 0.99).Q
+    run = tabular.learn(cliff, steps=12_000, runs=4, alpha=1.0, epsilon=1.0, exploring_starts=True, time_limit=5)
+    assert run.sup_error(Q_star, cliff.acting).max() < 1e-9
+
+
+def test_same_seed_same_runs_and_different_runs_differ(lake):
+    options = {"steps": 500, "runs": 5, "epsilon": lambda t: 1 / (1 + t / 50), "record": [100], "time_limit": 50}
+    one, again, other = (tabular.learn(lake, seed=seed, **options) for seed in (7, 7, 8))
+    assert np.array_equal(one.Q, again.Q) and np.array_equal(one.returns, again.returns, equal_nan=True)
+    assert not np.array_equal(one.visits, other.visits)
+    assert len({table.tobytes() for table in one.visits}) == 5
+    assert one.moments.tolist() == [100, 500] and one.Q.shape == (2, 5, 16, 4)
+
+
+def test_epsilon_is_the_share_of_random_actions():
+    """With one good arm known from the start, the others are pulled in epsilon·(1 - 1/actions) of the steps."""
+    shape = (1, 4, 1)
+    arms = MDP("arms", np.ones(shape), np.zeros(shape, int), np.zeros(shape), np.ones(shape, bool), np.ones(1))
+    run = tabular.learn(arms, steps=5000, runs=20, alpha=0.0, epsilon=0.2, initial=[[1.0, 0, 0, 0]])
+    assert run.visits[:, 0, 1:].sum() / run.visits.sum() == pytest.approx(0.15, abs=0.005)
+    assert run.visits[:, 0, 1:].sum(axis=0) == pytest.approx(5000, rel=0.1)
+    ties = tabular.learn(arms, steps=5000, runs=4, alpha=0.0, epsilon=0.0)
+    assert ties.visits.sum(axis=(0, 1)) == pytest.approx(5000, rel=0.1), "ties are broken at random"
+
+
+def test_sarsa_keeps_away_from_the_cliff(cliff):
+    options = {"steps": 20_000, "runs": 16, "alpha": 0.1, "epsilon": 0.1, "time_limit": 200, "record": [15_000]}
+    q, sarsa = (tabular.learn(cliff, update, **options) for update in (tabular.q_learning, tabular.sarsa))
+    greedy = [exact.expected_return(cliff, run.policies[-1], 100).mean() for run in (q, sarsa)]
+    assert greedy[0] == pytest.approx(-13, abs=0.5) and greedy[1] < -14.5
+    assert sarsa.returns[-1].mean() > q.returns[-1].mean() + 10
+
+
+# --- replies -----------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_beliefs_are_probabilities_and_reading_is_consistent(confusion):
+    desk = help_desk(confusion)
+    assert desk.belief.sum(axis=1) == pytest.approx(np.ones(desk.mdp.states))
+    n = len(INTENTS)
+    for first in range(n):  # what is believed now is the mean of what will be believed
+        after = desk.mdp.probability[first, ASK] @ desk.belief[n + n * first : n + n * first + n]
+        assert after == pytest.approx(desk.belief[first], abs=1e-9)
+
+
+def test_noise_never_helps_and_a_colleague_is_always_there():
+    values = [exact.best_return(help_desk(c).mdp, 2) for c in np.linspace(0, 0.75, 16)]
+    assert (np.diff(values) <= 1e-12).all() and values[0] == pytest.approx(0.8) and values[-1] == pytest.approx(0.3)
+    desk = help_desk(0.4)
+    assert exact.expected_return(desk.mdp, np.full(desk.mdp.states, HAND_OVER), 2) == pytest.approx(0.3)
+    assert desk.state_name(1) == INTENTS[1] and desk.state_name(5) == f"{INTENTS[0]}, then {INTENTS[1]}"
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        help_desk(1.2)
+
+
+def test_nothing_here_needs_torch():
+    import subprocess
+    import sys
+
+    program = "import sys; import babyagi_lib.rl.replies, babyagi_lib.rl.tabular, babyagi_lib.rl.exact; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- figures -----------------------------------------------------------------------------------------------
+
+
+def test_figures_tell_their_numbers(monkeypatch):
+    from IPython import display
+
+    from babyagi_lib import plots
+
+    alts = []
+    monkeypatch.setattr(
+        display, "display", lambda data, metadata=None, raw=False: alts.append(metadata["image/png"]["alt"])
+    )
+    moments, runs = np.array([100, 200]), np.array([[0.1, 0.2, 0.3], [0.5, 0.6, 0.7]])
+    plots.learning_runs(moments, {"one": runs, "a single run": runs[:, :1]}, "|Q − Q*|", {"optimum": 0.74})
+    plots.step_size_runs(moments, {"0.7": runs}, {"0.7": runs}, 0.86, "Q(s, a)")
+    plots.cliff_paths({"Q-learning": [36, 24, 25], "SARSA": [36, 24, 12, 13, 25]}, 4, 12)
+    plots.puzzle(2, moments, runs, "greedy success", ("optimal", 0.74))
+    plots.puzzle(6, moments, 10 * runs, "largest |Q|", logarithmic=True)
+    plots.reply_values(np.array([0, 0.5]), {"optimum": [0.8, 0.25]}, {0.2: runs[1]})
+    assert "|Q − Q*|, mean of 3 runs" in alts[0] and "from 0.2 to 0.6" in alts[0] and "optimum is at 0.74" in alts[0]
+    assert "0.600 with step size 0.7" in alts[1] and "optimum 0.860" in alts[1]
+    assert "SARSA takes 4 steps and goes up to row 2 of 4" in alts[2]
+    assert "Puzzle 2" in alts[3] and "optimal is at 0.74" in alts[3] and "to 6" in alts[4]
+    assert "0.80 without misreadings to 0.25 at 50%" in alts[5] and "0.60 at 20%" in alts[5]
+    figure = plots.grid_world({"now": (np.linspace(0, 1, 4), np.array([0, -1, 2, 3]))}, ["SH", "FG"], "←↓→↑", agent=0)
+    written = [text.get_text() for text in figure.axes[0].texts]
+    assert written == ["0.00", "←", "hole", "0.67", "→", "goal"]
+    plots.base.plt.close(figure)
