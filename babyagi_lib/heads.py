@@ -1,4 +1,4 @@
-"""What is put on a pretrained encoder to give it a task: an input layer and an output layer. Used by lessons 01, 02, 04.
+"""What is put on a pretrained encoder to give it a task: an input layer and an output layer. Used by lessons 01, 02, 04, 05.
 
 Three heads are the articles' "task-adaptation layer" at the output: `SentenceHead` answers once per sentence,
 `TokenHead` once per piece, `SpanHead` points at the first and last piece of an answer. `TaskModel` is an encoder with
