@@ -3,7 +3,7 @@ PYTHON ?= python3
 DATA ?= ..
 BIN := .venv/bin
 
-.PHONY: course test lab book bench clean
+.PHONY: course test test-oldest test-newest lab student book bench clean
 
 course: .venv/ready  ## run every lesson and build the book
 	$(BIN)/babyagi course
@@ -11,8 +11,25 @@ course: .venv/ready  ## run every lesson and build the book
 test: .venv/ready  ## everything CI runs
 	$(BIN)/python -m pytest
 
+test-oldest:  ## the tests with every direct dependency at the lower bound of its range
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet packaging
+	.venv-oldest/bin/python tests/bounds.py oldest >.venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet -c .venv-oldest/constraints.txt -e ".[dev]"
+	.venv-oldest/bin/python tests/bounds.py installed
+	BABYAGI_VERSIONS=oldest .venv-oldest/bin/python -m pytest
+
+test-newest:  ## the tests with the newest versions that the ranges allow
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[dev]"
+	.venv-newest/bin/python tests/bounds.py installed
+	BABYAGI_VERSIONS=newest .venv-newest/bin/python -m pytest
+
 lab: .venv/ready  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
+
+student: .venv/ready  ## the learner's and the instructor's edition, as zips
+	$(BIN)/babyagi student
 
 book: .venv/ready  ## only the book, from the last run
 	$(BIN)/babyagi book

@@ -10,11 +10,21 @@ import mutants_fewshot
 import mutants_ner
 import mutants_pretraining
 import mutants_rl
+import mutants_start
 import pytest
 
 from babyagi_lib import checks
+from babyagi_lib.checks import verdict
 
-LESSONS = [mutants_adapters, mutants_bce, mutants_fewshot, mutants_ner, mutants_pretraining, mutants_rl]
+LESSONS = [
+    mutants_adapters,
+    mutants_bce,
+    mutants_fewshot,
+    mutants_ner,
+    mutants_pretraining,
+    mutants_rl,
+    mutants_start,
+]
 CASES = [case for lesson in LESSONS for case in lesson.CASES]
 MUTANTS = [mutant for lesson in LESSONS for mutant in lesson.MUTANTS]
 
@@ -45,3 +55,33 @@ def test_every_check_has_mutants():
     assert public == {check.__name__ for check, *_ in CASES}
     for check, *_ in CASES:
         assert sum(c is check for c, *_ in MUTANTS) >= 3
+
+
+def test_every_check_belongs_to_a_lesson():
+    assert {name for names in checks.EXERCISES.values() for name in names} == {check.__name__ for check, *_ in CASES}
+
+
+def test_an_answer_that_never_ends_is_stopped(monkeypatch):
+    monkeypatch.setattr(verdict, "LIMIT", 0.2)
+
+    def endless(a, b):
+        while True:
+            pass
+
+    found = checks.cosine(endless)
+    assert found.status == "not yet" and "loop that never ends" in found.message
+    assert checks.cosine(mutants_start.right).status == "correct", "and the next check is not disturbed"
+
+
+def test_the_stop_button_still_works():
+    def stopped(a, b):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checks.cosine(stopped)
+
+
+def test_outside_a_notebook_nothing_is_noted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "exercises of this lesson" not in checks.cosine(mutants_start.right).message
+    assert list(tmp_path.iterdir()) == []

@@ -105,3 +105,26 @@ def test_tagged_text_is_escaped_and_complete():
 def test_alignment_marks_what_differs_not_only_by_colour():
     page = plots.alignment(["[CLS]", "x"], {"right": ["", "O"], "other": ["", "B-PER"]}, ["", "O"])
     assert page.count("✗") == 1 and "B-PER ✗" in page
+
+
+@pytest.mark.parametrize("diagram", ["batch_path", "adapter_in_layer", "five_ways", "course_map"])
+def test_the_text_of_a_diagram_stays_in_its_box_and_boxes_apart(monkeypatch, diagram):
+    from matplotlib.patches import FancyBboxPatch
+
+    from babyagi_lib.plots import diagrams, start
+
+    figures = []
+    for module in (diagrams, start):
+        monkeypatch.setattr(module, "show", lambda figure, alt: figures.append((figure, alt)))
+    getattr(plots, diagram)()
+    ((figure, alt),) = figures
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    boxes = [patch.get_window_extent() for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
+    labels = [text.get_window_extent() for text in axes.texts if text.get_text() and text.get_ha() == "center"]
+    assert len(boxes) == len(labels) >= 9
+    for box, label in zip(boxes, labels, strict=True):
+        assert box.x0 <= label.x0 and label.x1 <= box.x1 and box.y0 <= label.y0 and label.y1 <= box.y1
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+    assert len(alt) > 100

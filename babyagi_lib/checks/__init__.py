@@ -12,14 +12,17 @@ from babyagi_lib.checks.fewshot import centroid, episode, pair_loss
 from babyagi_lib.checks.ner import alignment, extraction, input_adapter
 from babyagi_lib.checks.pretraining import causal_mask, masking, perplexity
 from babyagi_lib.checks.rl import epsilon_schedule, q_update, value_iteration
-from babyagi_lib.checks.verdict import Verdict
+from babyagi_lib.checks.start import cosine
+from babyagi_lib.checks.verdict import EXERCISES, Verdict
 
 __all__ = [
+    "EXERCISES",
     "Verdict",
     "alignment",
     "bottleneck",
     "causal_mask",
     "centroid",
+    "cosine",
     "episode",
     "epsilon_schedule",
     "extraction",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@exercise
+@exercise("02_adapter_heads")
 def pooling(pool: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Check `pool(states, attention_mask)`: the mean over real pieces, zeros for a row that has none."""
     import torch
@@ -76,7 +76,7 @@ def _jacobian(module: nn.Module, x: Tensor) -> Tensor:
     return torch.autograd.functional.jacobian(lambda v: module(v.clone().view(1, 1, -1)).flatten() - v, x)
 
 
-@exercise
+@exercise("02_adapter_heads")
 def bottleneck(make: Callable[[int, int], nn.Module]) -> str:
     """Check a bottleneck adapter class: `make(hidden, size)` gives a module `states -> states`."""
     import torch
@@ -157,7 +157,7 @@ def bottleneck(make: Callable[[int, int], nn.Module]) -> str:
     return f"nothing changes at the start, {count} parameters, and a gradient reaches all of them once the way up has moved."
 
 
-@exercise
+@exercise("02_adapter_heads")
 def parameter_count(count: Callable[[nn.Module], tuple[int, int]]) -> str:
     """Check `count(model)`: (all, trainable) numbers in a model's parameters, each tensor once."""
     import torch

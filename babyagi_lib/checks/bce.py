@@ -26,7 +26,7 @@ def _wave_gradient(theta: Vector) -> Vector:
     return gradient
 
 
-@exercise
+@exercise("03_binary_cross_entropy")
 def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -> str:
     """Check `max_error(f, gradient, theta)`: small for right gradients, and as large as planted errors are."""
     theta = np.array([0.7, -1.1, 0.4, 1.3, -0.2])
@@ -170,7 +170,7 @@ def _moves(max_error: Callable, start: Vector) -> None:
 # --- the gradient of logistic regression --------------------------------------------------------------------
 
 
-@exercise
+@exercise("03_binary_cross_entropy")
 def logistic_gradient(gradient: Callable[[Vector, Vector, Vector], Vector]) -> str:
     """Check `gradient(w, X, y)`: X^T (sigma(X w) - y) / N, against autograd on random data."""
     import torch
@@ -245,7 +245,7 @@ def _name_the_fault(found: Vector, right: Vector, w: Vector, X: Vector, y: Vecto
 # --- the stable loss ----------------------------------------------------------------------------------------
 
 
-@exercise
+@exercise("03_binary_cross_entropy")
 def stable_loss(loss: Callable[[Vector, Vector], Vector]) -> str:
     """Check `loss(z, y)`: binary cross-entropy from logits, elementwise, against 50 digits by mpmath."""
     try:

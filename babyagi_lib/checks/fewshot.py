@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # --- drawing an episode -------------------------------------------------------------------------------------
 
 
-@exercise
+@exercise("05_fewshot")
 def episode(draw: Callable[[Sequence[str], int, int, int, np.random.Generator], tuple]) -> str:
     """Check `draw(labels, ways, shots, queries, rng)`: (support, query), indices of a fair N-way K-shot episode."""
     rng = np.random.default_rng(0)
@@ -120,7 +120,7 @@ def _counts(found: Counter) -> str:
 Vectors = NDArray[np.float64]
 
 
-@exercise
+@exercise("05_fewshot")
 def centroid(classify: Callable[[Vectors, NDArray, Vectors], Sequence[str]]) -> str:
     """Check `classify(support, labels, queries)`: for each query the name of the class with the nearest mean."""
     # As many examples of each class as there are dimensions, so that a mean over the wrong axis has the right shape.
@@ -227,7 +227,7 @@ _MISTAKES: dict[str, dict[str, Any]] = {
 # --- the contrastive pair loss ------------------------------------------------------------------------------
 
 
-@exercise
+@exercise("05_fewshot")
 def pair_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Check `loss(vectors, labels)` and its gradient against finite differences, in float64."""
     import torch

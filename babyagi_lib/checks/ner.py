@@ -9,7 +9,7 @@ from babyagi_lib.checks.verdict import Wrong, exercise
 from babyagi_lib.tagging import CASES, IGNORE
 
 
-@exercise
+@exercise("04_ner_finetuning")
 def alignment(align: Callable[[Sequence[int | None], Sequence[int]], list[int]]) -> str:
     """Check `align(word_ids, tags)`: the tag of each word at its first piece, IGNORE elsewhere."""
     cases = [
@@ -42,7 +42,7 @@ def alignment(align: Callable[[Sequence[int | None], Sequence[int]], list[int]])
     return "every word's tag sits at its first piece, and at nothing else."
 
 
-@exercise
+@exercise("04_ner_finetuning")
 def extraction(extract: Callable[[Sequence[str]], list[tuple[str, int, int]]]) -> str:
     """Check `extract(tags)`: entities as (type, start, end), end exclusive, against seqeval on random tags."""
     from seqeval.metrics.sequence_labeling import get_entities
@@ -84,7 +84,7 @@ def extraction(extract: Callable[[Sequence[str]], list[tuple[str, int, int]]]) -
     return "on 300 random sentences your entities are seqeval's."
 
 
-@exercise
+@exercise("04_ner_finetuning")
 def input_adapter(make: Callable[[int], object]) -> str:
     """Check an input adapter class: `make(hidden)` gives a module `(embeddings, case_ids) -> embeddings`."""
     import torch

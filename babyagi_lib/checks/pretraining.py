@@ -13,7 +13,7 @@ from babyagi_lib.checks.verdict import Wrong, exercise
 from babyagi_lib.tagging import IGNORE
 
 
-@exercise
+@exercise("01_pretraining")
 def causal_mask(make: Callable[[int], Tensor]) -> str:
     """Check `make(length)`: (length, length) booleans, True where the row's position may look at the column's."""
     for length in (5, 1, 2):
@@ -47,7 +47,7 @@ def causal_mask(make: Callable[[int], Tensor]) -> str:
     return "every piece sees itself and what came before, and nothing that comes after."
 
 
-@exercise
+@exercise("01_pretraining")
 def perplexity(compute: Callable[[Sequence[Sequence[float]]], float]) -> str:
     """Check `compute(losses)`: the perplexity over all pieces of documents of unlike lengths, from losses in nats."""
     cases = [
@@ -86,7 +86,7 @@ def perplexity(compute: Callable[[Sequence[Sequence[float]]], float]) -> str:
     return "exp of the mean loss over all pieces: 8 equally likely candidates give 8."
 
 
-@exercise
+@exercise("01_pretraining")
 def masking(mask: Callable[[Tensor, Collection[int], int, int, float, torch.Generator], tuple[Tensor, Tensor]]) -> str:
     """Check `mask(ids, special, mask_id, vocabulary, share, draw)`, by counting what it does to 40,000 pieces."""
     special, mask_id, vocabulary = {0, 7, 31}, 7, 50

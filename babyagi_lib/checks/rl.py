@@ -30,7 +30,7 @@ def small_mdp(seed: int, states: int = 5, actions: int = 3, outcomes: int = 3) -
     )
 
 
-@exercise
+@exercise("06_q_learning")
 def value_iteration(solve: Callable) -> str:
     """Check `solve(probability, next_state, reward, terminated, gamma)`, which returns V* of a world, (states,)."""
     for seed, gamma in WORLDS:
@@ -78,7 +78,7 @@ def value_iteration(solve: Callable) -> str:
     return "in four random worlds your V is that of the library, which agrees with a linear system."
 
 
-@exercise
+@exercise("06_q_learning")
 def q_update(update: Callable) -> str:
     """Check `update(Q, s, a, r, s_next, a_next, terminated, alpha, gamma)`, which changes one entry of Q in place."""
     draw = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def mean_regret(epsilon: Callable[[int], float], runs: int = 400, seed: int = 0)
     return float((run.visits[:, 0] * (max(ARMS) - np.array(ARMS))).sum(axis=-1).mean())
 
 
-@exercise
+@exercise("06_q_learning")
 def epsilon_schedule(schedule: Callable[[int], float]) -> str:
     """Check `schedule(t)`, the share of random actions in step t: mean regret of at most 50 on a bandit, 400 runs."""
     values = [schedule(t) for t in range(PULLS + 1)]

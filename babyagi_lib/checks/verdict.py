@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from babyagi_lib import journal
+
+LIMIT = 10.0  # seconds that an answer may take; the slowest right one takes about one
+SOLUTION = "# @title Solution"  # how a notebook's solution cells begin
+EXERCISES: dict[str, list[str]] = {}  # the checks of each lesson, filled as they are defined
 
 
 @dataclass(frozen=True)
@@ -22,18 +32,80 @@ class Wrong(Exception):
     """Raised inside a check with what is wrong, in the learner's terms."""
 
 
-def exercise(check: Callable[..., str]) -> Callable[..., Verdict]:
-    """Turn a function that raises `Wrong`, or returns praise, into one that returns a `Verdict`."""
+def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
+    """Turn a function that raises `Wrong`, or returns praise, into a check of a lesson that returns a `Verdict`.
 
-    @functools.wraps(check)
-    def run(attempt: Callable) -> Verdict:
-        try:
-            return Verdict("correct", check(attempt))
-        except NotImplementedError:
-            return Verdict("not attempted yet", "fill in the function above and run this cell again.")
-        except Wrong as wrong:
-            return Verdict("not yet", str(wrong))
-        except Exception as error:  # whatever the learner's code raises is an answer to the learner, not a crash
-            return Verdict("not yet", f"your code raised {type(error).__name__}: {error}")
+    A right answer in a notebook is noted in the learner's journal, unless it was the notebook's own solution.
+    """
 
-    return run
+    def decorate(check: Callable[..., str]) -> Callable[..., Verdict]:
+        EXERCISES.setdefault(lesson, []).append(check.__name__)
+
+        @functools.wraps(check)
+        def run(attempt: Callable) -> Verdict:
+            try:
+                with _time_limit():
+                    praise = check(attempt)
+            except NotImplementedError:
+                return Verdict("not attempted yet", "fill in the function above and run this cell again.")
+            except Wrong as wrong:
+                return Verdict("not yet", str(wrong))
+            except TimeoutError as late:
+                return Verdict("not yet", str(late))
+            except Exception as error:  # whatever the learner's code raises is an answer to the learner, not a crash
+                return Verdict("not yet", f"your code raised {type(error).__name__}: {error}")
+            return Verdict("correct", praise + _noted(lesson, check.__name__))
+
+        return run
+
+    return decorate
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Stop an answer that does not end, as if the learner had pressed the stop button.
+
+    Raises:
+        TimeoutError: it took longer than LIMIT.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can be interrupted
+        return
+    late = threading.Event()
+
+    def interrupt() -> None:
+        late.set()
+        _thread.interrupt_main()
+
+    timer = threading.Timer(LIMIT, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not late.is_set():
+            raise  # it was the learner who pressed it
+        raise TimeoutError(
+            f"your code took longer than {LIMIT:.0f} seconds and was stopped. Is there a loop that never ends?"
+        ) from None
+    finally:
+        timer.cancel()
+
+
+def _noted(lesson: str, name: str) -> str:
+    """Note a solved exercise, and say how many of the lesson are; nothing outside a learner's cell."""
+    cell = _running_cell()
+    if cell is None or cell.lstrip().startswith(SOLUTION):
+        return ""
+    try:
+        journal.record_exercise(lesson, name)
+        solved = journal.read()[lesson]["exercises"]
+    except journal.JournalError as error:
+        return f" (Your progress was not noted: {error}.)"
+    return f" ({len(solved)} of {len(EXERCISES[lesson])} exercises of this lesson solved.)"
+
+
+def _running_cell() -> str | None:
+    """The source of the notebook cell that is running; None outside of notebooks."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return None if shell is None else shell.history_manager.input_hist_raw[-1]

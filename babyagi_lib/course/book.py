@@ -1,16 +1,18 @@
 """`babyagi book`: the pages and the executed notebooks rendered by Jupyter Book, with nothing asked of the network by a reader.
 
-The scripts a page needs (MathJax, mermaid) are fetched once from the npm registry at pinned versions, checked by
-their hash, and served from the book itself.
+The one script that a page needs beyond the theme's (MathJax) is fetched once from the npm registry at a pinned version,
+checked by its hash, and served from the book itself.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,20 +20,13 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
-from babyagi_lib.course.lessons import (
-    Course,
-    CourseError,
-    Lesson,
-    figures,
-    lasting_outputs,
-    source,
-    tags,
-    write_atomically,
-)
+from babyagi_lib.course import pages
+from babyagi_lib.course.lessons import Course, CourseError, source, write_atomically
+from babyagi_lib.course.links import Links
+from babyagi_lib.course.refreshing import merge
 from babyagi_lib.course.running import read_report
-from babyagi_lib.course.tables import gigabytes, minutes, with_cost
-from babyagi_lib.measured import MIME
 
 
 @dataclass(frozen=True)
@@ -56,12 +51,6 @@ ASSETS = (
             "package/LICENSE",
         ),
     ),
-    Asset(
-        "mermaid@11.12.1",
-        "sha512-UlIZrRariB11TY1RtTgUWp65tphtBv4CSq7vyS2ZZ2TgoMjs2nloq+wFqxiwcxlhHUvs7DPGgMjs2aeQxz5h9g==",
-        "mermaid",
-        ("package/dist/mermaid.esm.min.mjs", "package/dist/chunks/mermaid.esm.min/", "package/LICENSE"),
-    ),
 )
 
 
@@ -72,7 +61,8 @@ def build(course: Course, out: Path) -> Path:
         CourseError: an asset cannot be fetched, or Jupyter Book found a fault (every warning counts as one).
     """
     vendor = fetch_assets(course.root / "book" / "_vendor")
-    staged, rendered = out / "book-src", out / "book"
+    staged, rendered, finished = out / "book-src", out / "book.partial", out / "book"
+    shutil.rmtree(rendered, ignore_errors=True)
     _stage(course, vendor, staged, out)
     command = [
         sys.executable,
@@ -93,16 +83,30 @@ def build(course: Course, out: Path) -> Path:
     page = rendered / "_build" / "html" / "index.html"
     if done.returncode != 0 or not page.is_file():
         raise CourseError(f"the book did not build:\n{(done.stdout + done.stderr)[-4000:]}")
-    return page.resolve()
+    missing = page.with_name("404.html")
+    write_atomically(missing, rooted(missing.read_text(encoding="utf-8"), Links.read(course.root).site))
+    shutil.rmtree(finished, ignore_errors=True)
+    rendered.rename(finished)
+    return (finished / page.relative_to(rendered)).resolve()
 
 
-def fetch_assets(vendor: Path) -> Path:
+def rooted(page: str, site: str) -> str:
+    """HTML whose own links start at the root of the site.
+
+    A server shows `404.html` under whatever address was asked for, at any depth, where relative links lead nowhere.
+    """
+    base = urlsplit(site).path
+    page = re.sub(r'((?:href|src|action)=")(?![a-z]+:|[/#])(?:\./)?', rf"\g<1>{base}", page)
+    return page.replace('data-content_root="./"', f'data-content_root="{base}"')
+
+
+def fetch_assets(vendor: Path, assets: tuple[Asset, ...] = ASSETS) -> Path:
     """Have every asset in `vendor`, fetching what is missing.
 
     Raises:
         CourseError: npm cannot fetch a package, or its hash is not the published one.
     """
-    for asset in ASSETS:
+    for asset in assets:
         target = vendor / asset.folder
         stamp = target / ".integrity"
         if stamp.is_file() and stamp.read_text(encoding="utf-8") == asset.integrity:
@@ -146,97 +150,73 @@ def _npm_pack(package: str) -> bytes:
 
 
 def _shortened(name: str) -> PurePosixPath:
-    """A path inside an npm archive without its wrapping folders `package/` and `es5/` or `dist/`."""
+    """A path inside an npm archive without its wrapping folders `package/` and `es5/`."""
     parts = PurePosixPath(name).parts[1:]
-    return PurePosixPath(*(parts[1:] if parts[0] in ("es5", "dist") else parts))
+    return PurePosixPath(*(parts[1:] if parts[0] == "es5" else parts))
 
 
 def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
-    """Lay out what Jupyter Book reads: the pages, the vendored scripts, and a page per lesson."""
+    """Lay out what Jupyter Book reads: the pages, the vendored scripts, and for each lesson a page and a download."""
+    links = Links.read(course.root)
     shutil.rmtree(staged, ignore_errors=True)
     shutil.copytree(course.root / "book", staged, ignore=shutil.ignore_patterns("_vendor", "_build"))
-    shutil.copytree(vendor, staged / "_vendor" / "vendor")
+    for asset in ASSETS:
+        shutil.copytree(vendor / asset.folder, staged / "_vendor" / "vendor" / asset.folder)
+    _configure(staged / "_config.yml", links)
+    downloads = staged / "extra" / "downloads"
+    downloads.mkdir(parents=True)
     (staged / "notebooks").mkdir()
+    lessons = _lessons(course, out)
+    for lesson in course.lessons:
+        notebook = lessons[lesson.name]
+        write_atomically(downloads / lesson.path.name, json.dumps(notebook, indent=1, ensure_ascii=False))
+        page = pages.for_book(pages.with_head(notebook, lesson, links))
+        for cell in page["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = pages.relinked(source(cell), f"notebooks/{lesson.path.name}", course.root, links)
+        write_atomically(staged / "notebooks" / lesson.path.name, json.dumps(page, ensure_ascii=False))
+    parts = {
+        "<!-- results -->": lambda: (
+            pages.results(course.lessons, lessons) + "\n\n" + pages.published(course.root / "benchmarks")
+        ),
+        "<!-- timetable -->": lambda: pages.timetable(course.lessons, lessons),
+        "<!-- striking -->": lambda: pages.striking(lessons["04_ner_finetuning"]),
+    }
+    for path in staged.glob("*.md"):
+        text = pages.relinked(path.read_text(encoding="utf-8"), f"book/{path.name}", course.root, links)
+        for mark, part in parts.items():
+            if mark in text:
+                text = text.replace(mark, part())
+        write_atomically(path, pages.drawn(text, staged))
+
+
+def _lessons(course: Course, out: Path) -> dict[str, dict]:
+    """Each lesson's notebook, with the outputs of its last run if that is of its present code, else as committed.
+
+    Raises:
+        CourseError: a lesson has never been run.
+    """
     report = read_report(out)
-    pages = {}
+    lessons = {}
     for lesson in course.lessons:
         entry = report["lessons"].get(lesson.name, {})
         fresh = entry.get("status") == "ok" and entry["key"] == course.key(lesson, {})
-        notebook = json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8")) if fresh else lesson.notebook
+        notebook = copy.deepcopy(lesson.notebook)
+        if fresh:
+            merge(notebook, json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8")))
         if "babyagi" not in notebook["metadata"]:
             raise CourseError(
                 f"{lesson.name} has never been run, so the book has nothing to show: babyagi run {lesson.name[:2]}"
             )
-        pages[lesson.name] = notebook
-        write_atomically(
-            staged / "notebooks" / f"{lesson.name}.ipynb", json.dumps(for_book(notebook), ensure_ascii=False)
-        )
-    template = (staged / "results.md").read_text(encoding="utf-8")
-    body = results(course.lessons, pages) + "\n\n" + published(course.root / "benchmarks")
-    write_atomically(staged / "results.md", template.replace("<!-- results -->", body))
+        lessons[lesson.name] = notebook
+    return lessons
 
 
-def for_book(notebook: dict) -> dict:
-    """A copy of a notebook as the book shows it: figures with alt text, solutions closed, outputs that last, no injected cell, no widget."""
-    notebook = json.loads(json.dumps(notebook))
-    notebook["cells"] = [c for c in notebook["cells"] if "injected-parameters" not in tags(c)]
-    notebook["metadata"].pop("widgets", None)  # their state: it would make the page fetch scripts from elsewhere
-    for cell in notebook["cells"]:
-        if cell["cell_type"] != "code":
-            cell["source"] = with_cost(source(cell), notebook["metadata"]["babyagi"])
-            continue
-        cell["outputs"] = lasting_outputs(cell)
-        if "solution" in tags(cell):
-            cell["metadata"]["tags"] = [*tags(cell), "hide-cell"]
-        for output in cell["outputs"]:
-            output.get("data", {}).pop(MIME, None)  # for programs; the table beside it is for readers
-            alt = output.get("metadata", {}).get("image/png", {}).get("alt")
-            if alt:
-                cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
-    return notebook
+def _configure(path: Path, links: Links) -> None:
+    """Write into the staged configuration where the book will be."""
+    import yaml
 
-
-def results(lessons: list[Lesson], pages: dict[str, dict]) -> str:
-    """Markdown of the results page: what each lesson took, and every figure it measured."""
-    cost_rows, sections = [], []
-    for lesson in lessons:
-        notebook = pages[lesson.name]
-        cost = notebook["metadata"]["babyagi"]
-        link = f"[{lesson.title}](notebooks/{lesson.path.name})"
-        cost_rows.append(
-            f"| {link} | {minutes(cost['seconds'])} | {gigabytes(cost['peak_memory_mb'])} | {cost['machine']} | {cost['date']} |"
-        )
-        rows = [f"| {f['label']} | {f['text']} | {f['on']} |" for f in figures(notebook)]
-        packages = ", ".join(f"{name} {version}" for name, version in cost["versions"].items())
-        sections.append(
-            "\n".join(
-                [
-                    f"## {lesson.title}",
-                    "",
-                    "| measured | value | on |",
-                    "|---|---|---|",
-                    *rows,
-                    "",
-                    f"Versions: {packages}.",
-                ]
-            )
-        )
-    head = ["| lesson | time | peak memory | machine | date |", "|---|---|---|---|---|", *cost_rows]
-    return "\n".join(head) + "\n\n" + "\n\n".join(sections)
-
-
-def published(benchmarks: Path) -> str:
-    """Markdown of the measurements that take longer than a lesson: one table per result file, a row per run."""
-    sections = []
-    for path in sorted(benchmarks.glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        columns = dict.fromkeys(key for run in result["runs"] for key in run if key != "name")
-        rows = [
-            "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
-            "|---" * (len(columns) + 1) + "|",
-            *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in result["runs"]),
-        ]
-        packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-        told = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
-        sections.append("\n".join([f"## Published run: {result['title']}", "", *rows, "", told]))
-    return "\n\n".join(sections)
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings["html"]["baseurl"] = links.site
+    settings["sphinx"]["config"]["ogp_site_url"] = links.site
+    write_atomically(path, yaml.safe_dump(settings, allow_unicode=True))

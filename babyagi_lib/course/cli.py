@@ -77,11 +77,43 @@ def refresh(lessons: Lessons = None, out: Out = BUILD) -> None:
 
 
 @app.command()
+def student(
+    out: Annotated[Path, typer.Option(help="Folder for learner.zip and instructor.zip.")] = BUILD / "student",
+) -> None:
+    """Write the learner's edition (no solutions) and the instructor's (solutions, assignments for nbgrader)."""
+    from babyagi_lib.course import editions
+    from babyagi_lib.course.lessons import Course
+
+    for path in editions.write(Course.find(), out):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def links(
+    repo: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="The GitHub repository to point to.", show_default=False)
+    ] = None,
+    hub: Annotated[
+        str | None, typer.Option(metavar="URL", help='A JupyterHub with nbgitpuller; "" for none.', show_default=False)
+    ] = None,
+) -> None:
+    """Point every badge and link at the repository, version and hub in pyproject.toml, or at others from now on."""
+    from babyagi_lib.course import links as linking
+    from babyagi_lib.course.lessons import Course
+
+    found = Course.find()
+    wanted = linking.Links.read(found.root).moved(repo, hub)
+    for path in linking.apply(found, wanted):
+        typer.echo(f"wrote {path.relative_to(found.root)}")
+    typer.echo(f"The links open {wanted.ref}: git tag {wanted.ref} && git push origin main {wanted.ref}")
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine and say what to do about what is missing."""
     from babyagi_lib.course import doctor as doctors
 
-    findings = doctors.examine()
+    findings = doctors.examine(network=True)
     for finding in findings:
         typer.echo(finding.line())
     if any(not finding.ok and finding.needed for finding in findings):

@@ -28,9 +28,10 @@ class Finding:
         return f"{mark} {self.what}" + (f"\n       {self.remedy}" if not self.ok and self.remedy else "")
 
 
-def examine() -> list[Finding]:
-    """Every finding, cheapest first. Imports torch, and asks the hub for one small page."""
-    return [_python(), *_packages(), *_hardware(), _embedded_model(), _hub(), _memory(), _disk()]
+def examine(network: bool = False) -> list[Finding]:
+    """Every finding, cheapest first. Imports torch, and with `network` asks the hub for one small page."""
+    findings = [_python(), *_packages(), *_hardware(), _embedded_model(), _memory(), _disk()]
+    return [*findings, _hub()] if network else findings
 
 
 def _python() -> Finding:

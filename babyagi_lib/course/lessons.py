@@ -35,6 +35,9 @@ PACKAGES = (
 # Where a lesson says what it costs to run; `refresh` writes the measured time and memory between the marks.
 COST = re.compile(r"(<!-- cost -->).*?(<!-- /cost -->)", re.DOTALL)
 
+# Where a notebook installs the course from, if it is missing; `links` writes it.
+ORIGIN = re.compile(r"git\+https://[^\s\"]+")
+
 
 class CourseError(Exception):
     """Something the person at the command line can mend; the message says how."""
@@ -181,6 +184,7 @@ class Course:
         digest = hashlib.sha256()
         files = [
             *sorted((self.root / "babyagi_lib").glob("**/*.py")),
+            *sorted((self.root / "babyagi_lib" / "quizzes").glob("*.yml")),
             self.root / "data" / "MANIFEST",
             *sorted((self.root / "benchmarks").glob("*.json")),
         ]
@@ -190,9 +194,13 @@ class Course:
         return digest.hexdigest()
 
     def key(self, lesson: Lesson, parameters: dict[str, Any]) -> str:
-        """What a result depends on; a result with the same key need not be made again."""
-        cells = [(c["cell_type"], COST.sub("", source(c))) for c in lesson.notebook["cells"]]
-        parts = [cells, lesson.parameters | parameters, self.library_hash, versions()]
+        """What a result depends on; a result with the same key need not be made again.
+
+        Prose is not in it, nor is where the course is installed from: a better sentence or another address changes
+        no output.
+        """
+        code = [ORIGIN.sub("", source(c)) for c in lesson.notebook["cells"] if c["cell_type"] == "code"]
+        parts = [code, lesson.parameters | parameters, self.library_hash, versions()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

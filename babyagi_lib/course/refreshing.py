@@ -19,6 +19,7 @@ from babyagi_lib.course.lessons import (
     source,
     write_atomically,
 )
+from babyagi_lib.course.links import Links
 from babyagi_lib.course.running import read_report
 from babyagi_lib.course.tables import gigabytes, headline, minutes, with_cost
 
@@ -69,13 +70,14 @@ def merge(notebook: dict, executed: dict) -> dict:
 
 def with_map(readme: str, course: Course) -> str:
     """README text with its course map written anew from the committed notebooks."""
-    rows = ["| lesson | time | peak memory | what it measured |", "|---|---|---|---|"]
+    links = Links.read(course.root)
+    rows = ["| lesson | open | time | peak memory | what it measured |", "|---|---|---|---|---|"]
     for lesson in course.lessons:
         cost = lesson.notebook["metadata"].get("babyagi")
         if cost:
             found = headline(figures(lesson.notebook), count=3)
             rows.append(
-                f"| [{lesson.title}](notebooks/{lesson.path.name}) | {minutes(cost['seconds'])} | {gigabytes(cost['peak_memory_mb'])} | {found} |"
+                f"| [{lesson.title}](notebooks/{lesson.path.name}) | [Colab]({links.colab(lesson.name)}) | {minutes(cost['seconds'])} | {gigabytes(cost['peak_memory_mb'])} | {found} |"
             )
     table: Callable[[re.Match], str] = lambda match: match[1] + "\n".join(rows) + "\n" + match[2]  # noqa: E731
     return MAP.sub(table, readme)

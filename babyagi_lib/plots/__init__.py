@@ -7,6 +7,7 @@ lesson's figures, and `base` for what they share.
 from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_tradeoff, padding_drift, task_scores
 from babyagi_lib.plots.base import history, show, show_source
 from babyagi_lib.plots.bce import descent, likelihood, loss_at_logit, reliability, smoothing, step_sizes
+from babyagi_lib.plots.diagrams import adapter_in_layer, batch_path, five_ways
 from babyagi_lib.plots.fewshot import before_and_after, draws_spread, fewshot_curves, labelling_curves, roc_curves
 from babyagi_lib.plots.incontext import answer_shares, order_spread
 from babyagi_lib.plots.ner import alignment, confusion, f1_by_frequency, pieces_per_word, score_bars, tagged
@@ -20,22 +21,27 @@ from babyagi_lib.plots.rl import (
     reply_values,
     step_size_runs,
 )
+from babyagi_lib.plots.start import course_map, nearest_examples
 
 __all__ = [
+    "adapter_in_layer",
     "adapter_memory",
     "adapter_sizes",
     "adapter_tradeoff",
     "alignment",
     "answer_shares",
     "attention",
+    "batch_path",
     "before_and_after",
     "cliff_paths",
     "confusion",
+    "course_map",
     "descent",
     "draws_spread",
     "f1_by_frequency",
     "few_labels",
     "fewshot_curves",
+    "five_ways",
     "grid_world",
     "guesses",
     "history",
@@ -45,6 +51,7 @@ __all__ = [
     "likelihood",
     "loss_at_logit",
     "losses_and_baselines",
+    "nearest_examples",
     "order_spread",
     "padding_drift",
     "patches",

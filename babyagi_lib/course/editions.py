@@ -1,0 +1,251 @@
+"""`babyagi student`: the learner's edition, the instructor's, and assignments for nbgrader, all from the one source.
+
+A notebook holds each exercise twice: as a stub and as its solution. The learner's edition loses the solutions. An
+assignment is the solution again, with what the stub lacks marked for nbgrader to cut out. Both are right only if the
+stub and the solution differ nowhere else, which `difference` proves before anything is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from babyagi_lib.course.lessons import Course, CourseError, Lesson, source, tags
+
+SECTION = re.compile(r"^### Exercise \d+:.*", re.MULTILINE | re.DOTALL)
+DIFFICULTY = re.compile(r"\*Difficulty ([123]) of 3, about (\d+) minutes\.\*")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+# What a learner needs beside the notebooks; the course's own tests and book stay at home.
+SHARED = (
+    "babyagi_lib/**/*",
+    "data/**/*",
+    "benchmarks/*.json",
+    "notebooks/profiles.yml",
+    "pyproject.toml",
+    "constraints.txt",
+    "environment.yml",
+    "LICENSE",
+    "LICENSE-CONTENT",
+)
+NBGRADER_CONFIG = """c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "babyagi"
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+c.Execute.timeout = 120  # seconds for a cell; the first one imports PyTorch, perhaps from a slow disk
+"""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise of a lesson: its text, its stub and its solution.
+
+    Attributes:
+        text: the Markdown from its heading on.
+        stub: the learner's cell.
+        solution: the same with the answer.
+        points: its difficulty, 1 to 3, which is what a right answer is worth.
+        minutes: about how long it takes.
+    """
+
+    text: str
+    stub: str
+    solution: str
+    points: int
+    minutes: int
+
+    @property
+    def check(self) -> str:
+        """The call that answers, such as `checks.alignment(align)`."""
+        return ast.unparse(ast.parse(self.stub).body[1])
+
+
+def exercises(lesson: Lesson) -> list[Exercise]:
+    """The exercises of a lesson, in order.
+
+    Raises:
+        CourseError: one has no text, no solution, or a solution that differs from its stub outside the exercise.
+    """
+    found: list[Exercise] = []
+    text, stub = "", None
+    for cell in lesson.notebook["cells"]:
+        if cell["cell_type"] == "markdown" and (section := SECTION.search(source(cell))):
+            text = section[0].strip()
+        elif "exercise" in tags(cell):
+            stub = source(cell)
+        elif "solution" in tags(cell):
+            told = DIFFICULTY.search(text)
+            if stub is None or told is None:
+                raise CourseError(
+                    f"{lesson.path}, exercise {len(found) + 1}: a solution needs a stub before it and a text with its difficulty and minutes"
+                )
+            fault = difference(stub, source(cell))
+            if fault:
+                raise CourseError(f"{lesson.path}, exercise {len(found) + 1}: {fault}")
+            found.append(Exercise(text, stub, source(cell), int(told[1]), int(told[2])))
+            text, stub = "", None
+    if stub is not None:
+        raise CourseError(f"{lesson.path}, exercise {len(found) + 1} has no solution")
+    return found
+
+
+def difference(stub: str, solution: str) -> str:
+    """Where a stub and its solution differ outside the exercise; empty if they do not.
+
+    Both have to be one definition and one call of a check. The solution without its answers has to be the stub.
+    """
+    try:
+        left, right = ast.parse(stub), ast.parse(solution)
+    except SyntaxError as error:
+        return f"it does not parse: {error}"
+    for name, tree in (("stub", left), ("solution", right)):
+        kinds = [type(statement) for statement in tree.body]
+        if len(kinds) != 2 or kinds[0] not in (ast.FunctionDef, ast.ClassDef) or kinds[1] is not ast.Expr:
+            return f"the {name} has to be one definition and one call of a check"
+    answers = _functions(left)
+    if not answers or any(not _raises(function) for function in answers):
+        return "every function of the stub has to end in raise NotImplementedError"
+    if len(_functions(right)) != len(answers):
+        return "the solution defines other functions than the stub"
+    for given, answered in zip(answers, _functions(right), strict=True):
+        kept = len(given.body) - 1
+        if any(isinstance(node, ast.Raise) and "NotImplementedError" in ast.dump(node) for node in ast.walk(answered)):
+            return f"{answered.name} of the solution raises NotImplementedError"
+        if len(answered.body) <= kept:
+            return f"{answered.name} of the solution answers nothing"
+        answered.body[kept:] = [given.body[-1]]
+    if ast.dump(left) != ast.dump(right):
+        return "stub and solution differ outside the exercise: in names, arguments, given lines or the check"
+    return ""
+
+
+def for_learners(notebook: dict) -> dict:
+    """A copy of a notebook without its solutions and their outputs."""
+    notebook = copy.deepcopy(notebook)
+    notebook["cells"] = [cell for cell in notebook["cells"] if "solution" not in tags(cell)]
+    return notebook
+
+
+def assignment(lesson: Lesson) -> dict:
+    """A lesson's exercises as the source of an nbgrader assignment: solutions marked, checks graded.
+
+    Raises:
+        CourseError: as `exercises`.
+    """
+    cells = [
+        _markdown(f"# {lesson.title}: the exercises\n\nThe lesson itself explains everything that is asked here."),
+        _code(source(_imports(lesson))),
+    ]
+    for exercise in exercises(lesson):
+        name = exercise.check.split("(")[0].removeprefix("checks.")
+        cells += [
+            _markdown(exercise.text),
+            _code(_marked(exercise.stub, exercise.solution), name, solution=True),
+            _code(
+                f'verdict = {exercise.check}\nprint(verdict)\nassert verdict.status == "correct", verdict.message',
+                f"{name}-check",
+                points=exercise.points,
+            ),
+        ]
+    kernel = lesson.notebook["metadata"]["kernelspec"]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def write(course: Course, out: Path) -> list[Path]:
+    """Write `learner.zip` and `instructor.zip` into a folder, each whole or not at all; the same files every time.
+
+    Raises:
+        CourseError: a lesson's exercises are not in order, or the folder cannot be written to; then nothing is written.
+    """
+    shared = {
+        path.relative_to(course.root).as_posix(): path.read_bytes()
+        for pattern in SHARED
+        for path in sorted(course.root.glob(pattern))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    learner, instructor = dict(shared), dict(shared)
+    for lesson in course.lessons:
+        exercises(lesson)
+        notebook = f"notebooks/{lesson.path.name}"
+        learner[notebook] = _json(for_learners(lesson.notebook))
+        instructor[notebook] = lesson.path.read_bytes()
+        instructor[f"nbgrader/source/{lesson.name}/{lesson.path.name}"] = _json(assignment(lesson))
+    learner["README.md"] = _readme(course, "notebooks with exercises and no solutions").encode()
+    instructor["README.md"] = _readme(course, "notebooks with solutions, and assignments for nbgrader").encode()
+    instructor["teaching.md"] = (course.root / "book" / "teaching.md").read_bytes()
+    instructor["nbgrader/nbgrader_config.py"] = NBGRADER_CONFIG.encode()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        return [_zip(out / "learner.zip", learner), _zip(out / "instructor.zip", instructor)]
+    except OSError as error:
+        raise CourseError(f"cannot write to {out} ({error.strerror}); choose another folder with --out") from error
+
+
+def _functions(tree: ast.AST) -> list[Function]:
+    return [node for node in ast.walk(tree) if isinstance(node, Function)]
+
+
+def _raises(function: Function) -> bool:
+    last = function.body[-1]
+    return isinstance(last, ast.Raise) and "NotImplementedError" in ast.dump(last)
+
+
+def _marked(stub: str, solution: str) -> str:
+    """The definition of a solution with what the stub lacks between nbgrader's marks."""
+    tree = ast.parse(solution)
+    lines = solution.split("\n")
+    pairs = list(zip(_functions(ast.parse(stub)), _functions(tree), strict=True))
+    for given, answered in sorted(pairs, key=lambda pair: -pair[1].lineno):  # from below, so that lines stay in place
+        first, last = answered.body[len(given.body) - 1].lineno - 1, answered.end_lineno
+        indent = " " * answered.body[0].col_offset
+        lines[first:last] = [f"{indent}### BEGIN SOLUTION", *lines[first:last], f"{indent}### END SOLUTION"]
+    definition, check = tree.body
+    text = "\n".join(lines[definition.lineno - 1 :])
+    return text[: text.rindex(ast.get_source_segment(solution, check))].strip()
+
+
+def _imports(lesson: Lesson) -> dict:
+    """The cell after the parameters, which imports what the lesson needs."""
+    code = [cell for cell in lesson.notebook["cells"] if cell["cell_type"] == "code"]
+    return code[next(i for i, cell in enumerate(code) if "parameters" in tags(cell)) + 1]
+
+
+def _markdown(text: str) -> dict:
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def _code(text: str, name: str = "", solution: bool = False, points: int = 0) -> dict:
+    metadata = {}
+    if name:
+        marks = {"grade_id": name, "solution": solution, "grade": points > 0, "locked": not solution, "task": False}
+        metadata = {"nbgrader": marks | ({"points": points} if points else {}) | {"schema_version": 3}}
+    return {"cell_type": "code", "metadata": metadata, "source": text, "execution_count": None, "outputs": []}
+
+
+def _json(notebook: dict) -> bytes:
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _readme(course: Course, what: str) -> str:
+    rows = "\n".join(f"- [{lesson.title}](notebooks/{lesson.path.name})" for lesson in course.lessons)
+    return (
+        f"# Adapting large models, and turning them into agents\n\nThis is an edition of the course: {what}.\n\n{rows}\n\n"
+        "Install once, in an environment with Python 3.11 or newer, then open the notebooks:\n\n"
+        "```\npip install -c constraints.txt -e .\njupyter lab notebooks\n```\n\n"
+        "With conda: `conda env create -f environment.yml`.\n"
+    )
+
+
+def _zip(path: Path, files: dict[str, bytes]) -> Path:
+    partial = path.with_name(path.name + ".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), files[name], zipfile.ZIP_DEFLATED)
+    partial.replace(path)
+    return path

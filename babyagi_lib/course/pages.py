@@ -1,0 +1,284 @@
+"""What the pages of the book say: lessons made ready for a page, and what is put together from all of them.
+
+The sources are the notebooks and the Markdown files of `book/`, as they are read in the repository.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import html
+import json
+import math
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from babyagi_lib.course.lessons import CourseError, Lesson, figures, lasting_outputs, source, tags
+from babyagi_lib.course.links import LAUNCH, Links
+from babyagi_lib.course.tables import gigabytes, minutes, with_cost
+from babyagi_lib.measured import MIME
+
+LONG = 25  # lines of code that a page shows at once; more are folded
+# Reading time. Prose at 200 words a minute: adults read English non-fiction at about 240 (Brysbaert 2019), and this
+# prose has formulas in it. Code at 15 lines a minute: four seconds for a line, about as long as a sentence. Neither
+# includes the exercises, whose minutes stand beside them.
+WORDS_A_MINUTE, LINES_A_MINUTE = 200, 15
+DIFFICULTY = re.compile(r"^\*Difficulty (\d) of 3, about (\d+) minutes\.\*", re.MULTILINE)
+LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What there is to read in a lesson, its solutions left out."""
+
+    words: int
+    lines: int
+
+    @property
+    def minutes(self) -> int:
+        """How long that takes, in steps of five minutes."""
+        return 5 * math.ceil((self.words / WORDS_A_MINUTE + self.lines / LINES_A_MINUTE) / 5)
+
+
+def reading(notebook: dict) -> Reading:
+    """Count the words of prose and the lines of code of a notebook."""
+    prose = "\n".join(source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    prose = re.sub(r"```.*?```|\$\$.*?\$\$|<[^>]*>|\]\([^)]*\)", " ", prose, flags=re.DOTALL)
+    code = [source(c) for c in notebook["cells"] if c["cell_type"] == "code" and "solution" not in tags(c)]
+    return Reading(
+        words=len(re.findall(r"[^\W\d_][\w'’-]*", prose)),
+        lines=sum(bool(line.strip()) for text in code for line in text.splitlines()),
+    )
+
+
+def exercise_minutes(notebook: dict) -> int:
+    """The sum of the minutes that a lesson's exercises say they take."""
+    prose = "\n".join(source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    return sum(int(match[2]) for match in DIFFICULTY.finditer(prose))
+
+
+def for_book(notebook: dict) -> dict:
+    """A copy of a notebook as the book shows it.
+
+    Figures have their alt text and the size they were drawn for, solutions and long code are closed, outputs are
+    those that last, and there is no widget.
+    """
+    notebook = copy.deepcopy(notebook)
+    notebook["metadata"].pop("widgets", None)  # their state: it would make the page fetch scripts from elsewhere
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            cell["source"] = with_cost(source(cell), notebook["metadata"]["babyagi"])
+            continue
+        cell["outputs"] = lasting_outputs(cell)
+        _fold(cell)
+        for output in cell["outputs"]:
+            output.get("data", {}).pop(MIME, None)  # for programs; the table beside it is for readers
+            if "image/png" in output.get("data", {}):
+                _set_figure(cell, output)
+    return notebook
+
+
+def _fold(cell: dict) -> None:
+    """Close a solution, code that is long or only draws, and the source of a long library function."""
+    folded, prompt = [], ""
+    lines = source(cell).count("\n") + 1
+    shown = max(
+        (
+            "".join(o["data"]["text/markdown"]).count("\n")
+            for o in cell["outputs"]
+            if "text/markdown" in o.get("data", {})
+        ),
+        default=0,
+    )
+    if "solution" in tags(cell):
+        folded, prompt = ["hide-cell"], "Show a solution"
+    elif "hide-input" in tags(cell) or lines > LONG:
+        folded, prompt = ["hide-input"], f"Show {lines} lines of code"
+    elif "hide-output" in tags(cell) or shown > LONG:
+        folded, prompt = ["hide-output"], f"Show {shown} lines of code" if shown else "Show the output"
+    if folded:
+        cell["metadata"]["tags"] = list(dict.fromkeys([*tags(cell), *folded]))
+        cell["metadata"].setdefault("mystnb", {}).update(
+            code_prompt_show=prompt, code_prompt_hide=prompt.replace("Show", "Hide")
+        )
+
+
+def _set_figure(cell: dict, output: dict) -> None:
+    """Give a figure its alt text, and the width in inches that it was drawn with: so its letters have a known size."""
+    about = output.get("metadata", {}).get("image/png", {})
+    options = cell["metadata"].setdefault("mystnb", {}).setdefault("image", {})
+    if options.get("alt", about.get("alt")) != about.get("alt"):
+        raise CourseError("a cell shows two figures, and a page has room for the alt text of one: use two cells")
+    if "alt" in about:
+        options["alt"] = about["alt"]
+    png = base64.b64decode("".join(output["data"]["image/png"]))
+    density = png.find(b"pHYs")  # the chunk with the number of dots in a metre
+    if density > 0:
+        dots, dots_a_metre = int.from_bytes(png[16:20]), int.from_bytes(png[density + 4 : density + 8])
+        about["width"] = f"{dots / dots_a_metre / 0.0254 * 96:.0f}px"  # 96 pixels of a style sheet are an inch
+
+
+def with_head(notebook: dict, lesson: Lesson, links: Links) -> dict:
+    """A copy of a notebook with its launch links as buttons under the title, a download, and how long it takes to read."""
+    notebook = copy.deepcopy(notebook)
+    first = notebook["cells"][0]
+    title, _, rest = LAUNCH.sub("", source(first)).partition("\n")
+    places = {
+        "Open in Colab": links.colab(lesson.name),
+        "Open in Binder": links.binder(lesson.name),
+        "Open on JupyterHub": links.hub_link(lesson.name) if links.hub else "",
+        "Source": links.source(lesson.name),
+    }
+    buttons = [f'<a href="{html.escape(address)}">{place}</a>' for place, address in places.items() if address]
+    buttons.append(f'<a href="../downloads/{lesson.path.name}" download>Download</a>')
+    told, exercises = reading(notebook), exercise_minutes(notebook)
+    takes = f"About {told.minutes} minutes to read: {told.words:,} words and {told.lines:,} lines of code."
+    if exercises:
+        takes += f" Its exercises take about {exercises} more."
+    head = f'<p class="launch">{" ".join(buttons)}</p>\n<p class="reading">{takes}</p>'
+    first["source"] = f"{title}\n\n{head}\n\n{rest.lstrip()}"
+    return notebook
+
+
+def relinked(text: str, page: str, root: Path, links: Links) -> str:
+    """Markdown with its links to files of the repository turned to where those are for a reader of the book.
+
+    Args:
+        text: Markdown.
+        page: which file of the repository it is, such as `book/teaching.md`.
+        root: the checkout.
+        links: where the repository is.
+    """
+    here = PurePosixPath(page)
+
+    def place(match: re.Match) -> str:
+        target = posixpath.normpath((here.parent / match[2]).as_posix())
+        if not (root / target).exists():
+            return match[0]  # Sphinx will say that it is broken
+        if target.startswith("book/") or re.fullmatch(r"notebooks/\d\d_\w+\.ipynb", target):
+            inside = target.removeprefix("book/")
+            return match[1] + posixpath.relpath(inside, page.removeprefix("book/").rpartition("/")[0] or ".") + match[3]
+        kind = "tree" if (root / target).is_dir() else "blob"
+        return f"{match[1]}{links.repository}/{kind}/{links.ref}/{target}{match[3]}"
+
+    return LINK.sub(place, text)
+
+
+def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
+    """Markdown of what each lesson takes: to read, to solve, to run."""
+    rows = ["| lesson | to read | exercises | to run | peak memory |", "|---|---|---|---|---|"]
+    read, solve, run = 0, 0, 0.0
+    for lesson in lessons:
+        notebook = pages[lesson.name]
+        cost, reads, solves = notebook["metadata"]["babyagi"], reading(notebook).minutes, exercise_minutes(notebook)
+        rows.append(_row(_link(lesson), f"{reads} min", f"{solves} min", minutes(cost["seconds"]), _memory(cost)))
+        read, solve, run = read + reads, solve + solves, run + cost["seconds"]
+    rows.append(_row("all of them", f"{read / 60:.1f} h", f"{solve / 60:.1f} h", minutes(run), ""))
+    told = (
+        f"To read: {WORDS_A_MINUTE} words of prose or {LINES_A_MINUTE} lines of code a minute, without the solutions. "
+        "Exercises: what the lessons state. To run, and memory: measured for a whole notebook, the start of its kernel "
+        "included, on the machine that the [results](results.md) name."
+    )
+    return "\n".join(rows) + "\n\n" + told
+
+
+def striking(notebook: dict) -> str:
+    """HTML of the front page's figure: the article's score beside what lesson 4 measured, as bars with their values.
+
+    Raises:
+        CourseError: the lesson no longer publishes one of the figures.
+    """
+    found = {figure["name"]: figure for figure in figures(notebook)}
+    bars = [("“F1”, as the article prints it", 0.973, "printed")]
+    for name, label in (
+        ("always_o", "words right, by a program that never finds a name"),
+        ("token_accuracy", "words right, by a model trained as in lesson 4"),
+        ("entity_f1", "F1 over whole names, by the same model"),
+        ("entity_f1_misaligned", "F1 over whole names, trained on the labels that the article's code makes"),
+    ):
+        if name not in found:
+            raise CourseError(f"the front page shows {name}, which lesson 4 no longer publishes")
+        bars.append((label, found[name]["value"], "measured"))
+    rows = [
+        f'<tr class="{kind}"><th scope="row">{html.escape(label)}</th>'
+        f'<td style="--share: {share:.4f}"><span>{share:.1%}</span></td></tr>'
+        for label, share, kind in bars
+    ]
+    caption = f"Measured on {html.escape(found['entity_f1']['on'])}, by the run that this book shows"
+    return "\n".join(
+        ['<table class="bars">', f"<caption>{caption}</caption>", "<tbody>", *rows, "</tbody>", "</table>"]
+    )
+
+
+def drawn(text: str, folder: Path) -> str:
+    """Markdown with each image of an SVG file replaced by the drawing itself, whose links and colours then work."""
+
+    def drawing(match: re.Match) -> str:
+        svg = (folder / match[2]).read_text(encoding="utf-8").strip()
+        svg = svg.replace("<svg ", f'<svg aria-label="{html.escape(match[1])}" ', 1)
+        svg = re.sub(r'href="(?:\.\./)+notebooks/(\w+)\.ipynb"', r'href="notebooks/\1.html"', svg)
+        return f'<figure class="drawing">\n{svg}\n</figure>'
+
+    return re.sub(r"!\[([^\]]*)\]\(([^()\s]+\.svg)\)", drawing, text)
+
+
+def results(lessons: list[Lesson], pages: dict[str, dict]) -> str:
+    """Markdown of the results page: what each lesson took, and every figure it measured."""
+    cost_rows, sections = [], []
+    for lesson in lessons:
+        notebook = pages[lesson.name]
+        cost = notebook["metadata"]["babyagi"]
+        cost_rows.append(_row(_link(lesson), minutes(cost["seconds"]), _memory(cost), cost["machine"], cost["date"]))
+        rows = [f"| {f['label']} | {f['text']} | {f['on']} |" for f in figures(notebook)]
+        if not rows:
+            continue
+        packages = ", ".join(f"{name} {version}" for name, version in cost["versions"].items())
+        sections.append(
+            "\n".join(
+                [
+                    f"## {lesson.title}",
+                    "",
+                    "| measured | value | on |",
+                    "|---|---|---|",
+                    *rows,
+                    "",
+                    f"Versions: {packages}.",
+                ]
+            )
+        )
+    head = ["| lesson | time | peak memory | machine | date |", "|---|---|---|---|---|", *cost_rows]
+    return "\n".join(head) + "\n\n" + "\n\n".join(sections)
+
+
+def _link(lesson: Lesson) -> str:
+    """A link to a lesson by the first half of its title, such as "Lesson 4. Finding names"."""
+    return f"[{lesson.title.partition(':')[0]}](notebooks/{lesson.path.name})"
+
+
+def _memory(cost: dict) -> str:
+    return gigabytes(cost["peak_memory_mb"])
+
+
+def _row(first: str, *rest: str) -> str:
+    """A row of a Markdown table whose short cells are not broken over lines."""
+    kept = [text.replace(" ", "\u00a0").replace("-", "\u2011") if len(text) < 12 else text for text in rest]
+    return "| " + " | ".join((first, *kept)) + " |"
+
+
+def published(benchmarks: Path) -> str:
+    """Markdown of the measurements that take longer than a lesson: one table per result file, a row per run."""
+    sections = []
+    for path in sorted(benchmarks.glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        columns = dict.fromkeys(key for run in result["runs"] for key in run if key != "name")
+        rows = [
+            "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
+            "|---" * (len(columns) + 1) + "|",
+            *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in result["runs"]),
+        ]
+        packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+        told = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
+        sections.append("\n".join([f"## Published run: {result['title']}", "", *rows, "", told]))
+    return "\n\n".join(sections)

@@ -1,0 +1,69 @@
+"""The figures of lesson 00: the course on one picture, and how like each example a message is."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.plots.diagrams import Arrow, Box, canvas, draw
+
+
+def course_map() -> None:
+    """The parts of the course and the lessons that build them, as a loop."""
+    boxes = {
+        "data": Box(0.95, 3.4, "text", 1.2),
+        "pretraining": Box(0.95, 2.5, "pretraining\nLesson 1", 1.5, BLUE),
+        "encoder": Box(0.95, 1.5, "encoder", 1.5, BLUE),
+        "heads": Box(3.5, 1.5, "heads, adapters\nLesson 2", 1.6, GREEN),
+        "tuning": Box(3.5, 2.5, "loss, fine-tuning\nLessons 3 and 4", 1.6, GREEN),
+        "few": Box(3.5, 3.4, "few examples\nLesson 5", 1.6, ORANGE),
+        "reward": Box(6.0, 3.4, "reward\nLesson 6", 1.4, PURPLE),
+        "agent": Box(6.0, 1.95, "agent\nPart II", 1.4, PURPLE),
+        "update": Box(3.5, 0.4, "model update\nPart II", 1.6),
+    }
+    arrows = [
+        Arrow("data", "pretraining"),
+        Arrow("pretraining", "encoder"),
+        Arrow("encoder", "heads"),
+        Arrow("heads", "tuning"),
+        Arrow("tuning", "few"),
+        Arrow("few", "reward"),
+        Arrow("reward", "agent"),
+        Arrow("agent", "update", bend=-0.2),
+        Arrow("update", "encoder", bend=-0.2),
+    ]
+    figure, axes = canvas(7.0, 4.0)
+    draw(axes, boxes, arrows)
+    show(
+        figure,
+        "The course as a loop. Text goes through pretraining (Lesson 1) into an encoder; heads and adapters (Lesson 2) "
+        "fit it to a task, a loss and fine-tuning (Lessons 3 and 4) train it, few examples (Lesson 5) and reward "
+        "(Lesson 6) teach it more; an agent acts, and what it meets updates the model, which is the encoder again.",
+    )
+
+
+def nearest_examples(cosines: np.ndarray, categories: np.ndarray, found: str) -> None:
+    """How like a message each labelled example is, a row for each category.
+
+    Args:
+        cosines: (examples,) between the message and each example.
+        categories: (examples,) their categories.
+        found: the category of the nearest.
+    """
+    best = {name: cosines[categories == name].max() for name in np.unique(categories)}
+    rows = sorted(best, key=best.get)
+    figure, axes = plt.subplots(figsize=(6.6, 5.6), constrained_layout=True)
+    for row, name in enumerate(rows):
+        values = cosines[categories == name]
+        axes.plot(values, [row] * len(values), "o", color=ORANGE if name == found else GREY, markersize=5, alpha=0.8)
+    axes.plot(best[found], rows.index(found), "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
+    axes.set(xlabel="cosine with the message", yticks=range(len(rows)))
+    axes.set_yticklabels(rows, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    second = rows[-2]
+    show(
+        figure,
+        f"The cosine between the message and each of {len(cosines)} examples, a row for each of {len(rows)} categories. "
+        f"The nearest is in {found} ({best[found]:.2f}), the next category is {second} ({best[second]:.2f}).",
+    )

@@ -1,0 +1,27 @@
+// What the theme leaves undone for readers who use a keyboard or a screen reader.
+document.addEventListener("DOMContentLoaded", () => {
+  // Folded cells and the search: the words on the button are its name.
+  for (const button of document.querySelectorAll("summary[aria-label], .search-button-field")) {
+    button.removeAttribute("aria-label");
+  }
+
+  // The sidebar is one place to go to, with its title and its search.
+  const sidebar = document.getElementById("pst-primary-sidebar");
+  sidebar.setAttribute("role", "complementary");
+  sidebar.setAttribute("aria-label", "Sidebar");
+
+  // What scrolls sideways can be reached by Tab, and then scrolled with the arrow keys. (The theme sees to code.)
+  const watch = new ResizeObserver((changed) => {
+    for (const { target } of changed) {
+      if (target.scrollWidth > target.clientWidth) {
+        target.tabIndex = 0;
+        target.setAttribute("role", "group");
+        target.setAttribute("aria-label", "Wider than the page: scrolls sideways");
+      } else {
+        ["tabindex", "role", "aria-label"].forEach((name) => target.removeAttribute(name));
+      }
+    }
+  });
+  const boxes = ".cell_output, .cell_output .text_html, .cell_output [style*='overflow']";
+  document.querySelectorAll(boxes).forEach((box) => watch.observe(box));
+});

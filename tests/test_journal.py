@@ -1,0 +1,174 @@
+"""The learner's own file: what is solved and answered is noted there, once, whole, and never lost."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from babyagi_lib import checks, journal, progress, quiz
+from babyagi_lib.checks import verdict
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_nothing_yet(folder, capsys):
+    assert journal.read() == {}
+    progress.show()
+    told = capsys.readouterr().out
+    assert "0 of 3" in told and journal.FILE in told
+    assert list(folder.iterdir()) == [], "showing writes nothing"
+
+
+events = st.lists(
+    st.one_of(
+        st.tuples(st.just("exercise"), st.sampled_from(["a", "b"]), st.sampled_from(["one", "two", "three"])),
+        st.tuples(st.just("answer"), st.sampled_from(["a", "b"]), st.integers(1, 5), st.integers(1, 4)),
+    ),
+    max_size=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(events)
+def test_everything_done_is_in_it_once_and_the_first_answer_counts(folder, done):
+    (folder / journal.FILE).unlink(missing_ok=True)
+    for event in done:
+        if event[0] == "exercise":
+            journal.record_exercise(*event[1:])
+        else:
+            journal.record_answer(*event[1:])
+    found = journal.read()
+    for lesson in ("a", "b"):
+        solved = [e[2] for e in done if e[:2] == ("exercise", lesson)]
+        first = {}
+        for _, _, number, tries in [e for e in done if e[:2] == ("answer", lesson)]:
+            first.setdefault(str(number), tries)
+        entry = found.get(lesson, {"exercises": [], "quiz": {}})
+        assert entry["exercises"] == list(dict.fromkeys(solved))
+        assert entry["quiz"] == first
+    assert [path.name for path in folder.iterdir()] in ([], [journal.FILE]), "no partial file stays"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"a": 1}', '{"a": {"exercises": []}}', '{"a": {"quiz": {"x": 1}, "exercises": []}}', "\x00"],
+)
+def test_a_file_that_is_not_ours_is_told_about_and_kept(folder, text):
+    (folder / journal.FILE).write_text(text, encoding="utf-8")
+    with pytest.raises(journal.JournalError, match="delete it to start anew"):
+        journal.record_exercise("a", "one")
+    assert (folder / journal.FILE).read_text(encoding="utf-8") == text
+
+
+def test_where_nothing_can_be_written_the_verdict_stands_and_says_so(folder, monkeypatch):
+    (folder / (journal.FILE + ".partial")).mkdir()  # a name that cannot be written to, also for the administrator
+    monkeypatch.setattr(verdict, "_running_cell", lambda: "def cosine(a, b): ...")
+    found = checks.cosine(lambda a, b: a @ b / (a @ a * (b @ b)) ** 0.5)
+    assert found.status == "correct"
+    assert "Your progress was not noted: my_progress.json cannot be written here" in found.message
+
+
+def test_a_solved_exercise_is_noted_and_the_notebooks_own_solution_is_not(folder, monkeypatch):
+    def cosine(a, b):
+        return a @ b / (a @ a * (b @ b)) ** 0.5
+
+    monkeypatch.setattr(verdict, "_running_cell", lambda: f"{verdict.SOLUTION} 1\ndef cosine(a, b): ...")
+    checks.cosine(cosine)
+    assert journal.read() == {}
+    monkeypatch.setattr(verdict, "_running_cell", lambda: "def cosine(a, b): ...")
+    assert "(1 of 1 exercises of this lesson solved.)" in checks.cosine(cosine).message
+    assert journal.read() == {"00_start_here": {"exercises": ["cosine"], "quiz": {}}}
+    assert checks.cosine(lambda a, b: 0).status == "not yet"
+    assert journal.read()["00_start_here"]["exercises"] == ["cosine"], "what was solved stays solved"
+
+
+# --- quizzes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lesson", quiz.lessons())
+def test_a_quiz_has_questions_with_explained_options(lesson):
+    questions = quiz.load(lesson)
+    assert 4 <= len(questions) <= 6
+    for question in questions:
+        assert 3 <= len(question.options) <= 4
+        assert all(len(option.because) > 20 for option in question.options), question.text
+        assert len({option.text for option in question.options}) == len(question.options)
+    html = quiz.as_html(questions)
+    assert html.count("<strong>Right.</strong>") == len(questions)
+    assert html.count("<details") == html.count("</details>") == sum(len(q.options) for q in questions)
+
+
+def test_right_answers_cannot_be_guessed_from_their_place_or_length():
+    questions = [question for lesson in quiz.lessons() for question in quiz.load(lesson)]
+    places = [[o.right for o in q.options].index(True) for q in questions]
+    assert max(places.count(place) for place in range(4)) < 0.6 * len(questions)
+    longest = [max(q.options, key=lambda o: len(o.text)).right for q in questions]
+    assert sum(longest) < 0.6 * len(questions)
+
+
+def press(box, letter):
+    _, buttons, answer = box.children
+    buttons.value = letter
+    return answer.value
+
+
+def test_the_widget_explains_and_notes_the_try_that_was_right(folder):
+    questions = quiz.load("04_ner_finetuning")
+    first = quiz._widget("04_ner_finetuning", questions).children[0]
+    options = questions[0].options
+    letters = "ABCD"[: len(options)]
+    right = letters[[o.right for o in options].index(True)]
+    wrong = next(letter for letter in letters if letter != right)
+    assert "<strong>No.</strong>" in press(first, wrong)
+    assert journal.read() == {}
+    assert "<strong>Right.</strong>" in press(first, right)
+    assert journal.read()["04_ner_finetuning"]["quiz"] == {"1": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- question: a\n  options: []", "question 1: 0 options"),
+        ("- options: []", "expected a list of questions"),
+        ("{", "expected a list of questions"),
+        (
+            json.dumps([{"question": "q", "options": [{"text": str(i), "because": "b"} for i in range(3)]}]),
+            "0 of them right",
+        ),
+    ],
+)
+def test_a_faulty_quiz_is_told_about(tmp_path, monkeypatch, text, said):
+    monkeypatch.setattr(quiz, "FOLDER", tmp_path)
+    (tmp_path / "x.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(quiz.QuizError, match=said):
+        quiz.load("x")
+    with pytest.raises(quiz.QuizError, match="there are: x"):
+        quiz.load("y")
+
+
+def test_text_of_a_quiz_is_escaped():
+    option = quiz.Option("a < b", "because `x < y`", True)
+    html = quiz.as_html([quiz.Question("is a < b & c?", (option,))])
+    assert "a &lt; b &amp; c" in html and "<code>x &lt; y</code>" in html
+
+
+def test_in_a_real_notebook_the_learners_answer_is_noted_and_the_solution_is_not(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    answer = "def f(a, b):\n    return a @ b / (a @ a * (b @ b)) ** 0.5\n\n\nchecks.cosine(f)"
+    wrong = answer.replace("** 0.5", "")
+    sources = ["from babyagi_lib import checks", f"{verdict.SOLUTION} 1\n{answer}", wrong, answer]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    for number, noted in ((3, False), (4, True)):
+        part = nbformat.v4.new_notebook(cells=notebook.cells[:number])
+        NotebookClient(part, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        told = [cell.outputs[0].data["text/plain"].split(":")[0] for cell in part.cells[1:]]
+        assert told == ["Correct", "Not yet", "Correct"][: number - 1]
+        assert (tmp_path / journal.FILE).is_file() == noted
+    assert journal.read(tmp_path) == {"00_start_here": {"exercises": ["cosine"], "quiz": {}}}
