@@ -29,7 +29,9 @@ def read(folder: Path | None = None) -> dict[str, dict]:
     try:
         journal = json.loads(path.read_text(encoding="utf-8"))
         for done in journal.values():
-            list(done["exercises"]), {int(number): int(tries) for number, tries in done["quiz"].items()}
+            if not isinstance(done["exercises"], list):
+                raise TypeError("exercises is no list")
+            {int(number): int(tries) for number, tries in done["quiz"].items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

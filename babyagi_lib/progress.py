@@ -14,7 +14,9 @@ def show() -> None:
     done = journal.read()
     print(f"{'lesson':26}{'exercises':>14}{'quiz':>10}")
     for lesson in quiz.lessons():
-        solved, answered = (done.get(lesson, {}).get(kind, ()) for kind in ("exercises", "quiz"))
-        exercises, questions = len(checks.EXERCISES[lesson]), len(quiz.load(lesson))
-        print(f"{lesson:26}{f'{len(solved)} of {exercises}':>14}{f'{len(answered)} of {questions}':>10}")
+        exercises = set(checks.EXERCISES[lesson])
+        questions = {str(number) for number in range(1, len(quiz.load(lesson)) + 1)}
+        solved, answered = (set(done.get(lesson, {}).get(kind, ())) for kind in ("exercises", "quiz"))
+        cells = [f"{len(own & there)} of {len(there)}" for own, there in ((solved, exercises), (answered, questions))]
+        print(f"{lesson:26}{cells[0]:>14}{cells[1]:>10}")
     print(f"(kept in {journal.FILE} beside this notebook; delete the file to start anew)")

@@ -51,6 +51,14 @@ def nothing(a, b):
     right(a, b)
 
 
+def constant(a, b):
+    return 1.0
+
+
+def text(a, b):
+    return "close"
+
+
 CASES = [(checks.cosine, right), (checks.cosine, by_hand)]
 MUTANTS = [
     (checks.cosine, product_only, "divide it by both lengths"),
@@ -62,4 +70,6 @@ MUTANTS = [
     (checks.cosine, elementwise, "of shape (2,)"),
     (checks.cosine, in_place, "changes the vectors"),
     (checks.cosine, nothing, "returns nothing"),
+    (checks.cosine, constant, "divided by the product of their lengths"),
+    (checks.cosine, text, "cannot use what your code returned"),
 ]

@@ -3,6 +3,7 @@
 Every page is opened once, and what it loaded, links to and looks like to axe is noted; most tests read these notes.
 """
 
+import ast
 import base64
 import copy
 import functools
@@ -480,7 +481,7 @@ def test_the_references_are_those_of_the_lessons(book):
     named = {key for key, url in listed.items() if url in links or titles[key].lower() in sources.lower()}
     assert set(entries) - named == set()
     page = (book / "references.html").read_text(encoding="utf-8")
-    assert page.count("<li") - page.count('<li class="toctree') == len(entries)
+    assert len(re.findall(r'<li id="id\d+"><p>', page)) == len(entries)
     assert [url for url in listed.values() if url not in page] == []
 
 
@@ -505,7 +506,45 @@ def test_search_works_from_the_disk(page, book):
     assert any("04_ner_finetuning" in hits.nth(i).get_attribute("href") for i in range(hits.count()))
 
 
+# On paper
+
+
+def test_it_prints_into_one_pdf(book, tmp_path):
+    """Two pages of it: with bookmarks, with what is folded on the screen, and with links to the book on the web."""
+    from pypdf import PdfReader
+
+    program = (
+        "import sys; from pathlib import Path; from babyagi_lib.course.printing import print_book, in_order;"
+        "print(in_order(Path(sys.argv[1])));"
+        f"print_book(Path(sys.argv[1]), {LINKS.site!r}, Path(sys.argv[2]), ['index.html', {LESSON!r}])"
+    )
+    target = tmp_path / "book.pdf"
+    done = subprocess.run([sys.executable, "-c", program, book, target], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert ast.literal_eval(done.stdout) == [name for name in PAGES if name not in ("search.html", "404.html")]
+    assert [path.name for path in tmp_path.iterdir()] == ["book.pdf"]
+    pdf = PdfReader(target)
+    assert [mark.title for mark in pdf.outline][1] == LESSONS[LESSON].title
+    text = "\n".join(sheet.extract_text() for sheet in pdf.pages)
+    assert "97.3%" in text and "Walk through the tags" in text, "a hint"
+    notes = [note.get_object() for sheet in pdf.pages for note in sheet.get("/Annots", [])]
+    links = [note["/A"]["/URI"] for note in notes if "/URI" in note.get("/A", {})]
+    assert LINKS.site + LESSON in links and not [link for link in links if "127.0.0.1" in link or "file:" in link]
+
+
 # The parts
+
+
+def test_a_book_that_does_not_build_leaves_the_last_one(tmp_path, monkeypatch):
+    from babyagi_lib.course import book
+
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "page.html").write_text("the last one")
+    refused = subprocess.CompletedProcess([], 1, "", "WARNING: a broken link")
+    monkeypatch.setattr(book.subprocess, "run", lambda *_, **__: refused)
+    with pytest.raises(CourseError, match="a broken link"):
+        book.build(COURSE, tmp_path)
+    assert (tmp_path / "book" / "page.html").read_text() == "the last one"
 
 
 def test_assets_are_what_was_published(tmp_path, monkeypatch):
@@ -565,6 +604,15 @@ def test_what_is_folded():
     assert folds == [[], ["hide-input"], ["hide-cell"], ["hide-input"], ["hide-output"]]
     assert staged[1]["metadata"]["mystnb"]["code_prompt_show"] == "Show 26 lines of code"
     assert staged[4]["metadata"]["mystnb"]["code_prompt_show"] == "Show 30 lines of code"
+
+
+def test_the_hub_has_a_button_when_there_is_one():
+    lesson = COURSE.lessons[0]
+    for hub in ("", "https://hub.example.edu"):
+        links = Links(LINKS.repository, hub, LINKS.ref)
+        first = paging.with_head(lesson.notebook, lesson, links)["cells"][0]["source"]
+        assert first.startswith("# ") and first.count("Open in Colab") == 1, "the notebook's own row gives way to ours"
+        assert ("Open on JupyterHub" in first) == bool(hub)
 
 
 def test_reading_time_counts_prose_and_code_but_no_solution():

@@ -12,6 +12,7 @@ import mutants_pretraining
 import mutants_rl
 import mutants_start
 import pytest
+import torch
 
 from babyagi_lib import checks
 from babyagi_lib.checks import verdict
@@ -71,6 +72,28 @@ def test_an_answer_that_never_ends_is_stopped(monkeypatch):
     found = checks.cosine(endless)
     assert found.status == "not yet" and "loop that never ends" in found.message
     assert checks.cosine(mutants_start.right).status == "correct", "and the next check is not disturbed"
+
+
+def test_an_error_is_told_with_the_learners_line():
+    def broken(a, b):
+        return a[len(a)] * 2
+
+    assert "your code raised IndexError" in checks.cosine(broken).message
+    assert "at `return a[len(a)] * 2`" in checks.cosine(broken).message
+
+
+def test_an_error_of_another_kind_is_no_stub():
+    """torch raises NotImplementedError where a module has no `forward`, as after a slip of the pen."""
+
+    class Misspelt(torch.nn.Module):
+        def __init__(self, hidden_size, size):
+            super().__init__()
+            self.down = torch.nn.Linear(hidden_size, size)
+
+        def foward(self, states):
+            return states
+
+    assert checks.bottleneck(Misspelt).status == "not yet"
 
 
 def test_the_stop_button_still_works():

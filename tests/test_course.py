@@ -37,6 +37,8 @@ def course(tmp_path) -> Path:
     lesson(root / "notebooks" / "01_one.ipynb")
     (root / "notebooks" / "profiles.yml").write_text("smoke:\n  01_one:\n    STEPS: 1\n", encoding="utf-8")
     (root / "README.md").write_text("# Course\n\n<!-- map -->\n<!-- /map -->\n", encoding="utf-8")
+    project = '[project.urls]\nRepository = "https://github.com/ada/course"\n[tool.babyagi]\nhub = ""\n'
+    (root / "pyproject.toml").write_text(project, encoding="utf-8")
     return root
 
 
@@ -121,6 +123,9 @@ def test_what_has_not_changed_is_not_run_again(course):
     before = (course / "build" / "01_one.ipynb").stat().st_mtime_ns
     assert "unchanged" in babyagi(course, "run").stderr
     assert (course / "build" / "01_one.ipynb").stat().st_mtime_ns == before
+    notebook = course / "notebooks" / "01_one.ipynb"
+    notebook.write_text(notebook.read_text(encoding="utf-8").replace("A small", "A very small"), encoding="utf-8")
+    assert "unchanged" in babyagi(course, "run").stderr, "prose changes no output"
     for change in (["--set", "STEPS=4"], []):  # other parameters, and back again
         assert "unchanged" not in babyagi(course, "run", *change).stderr
     lesson(course / "notebooks" / "01_one.ipynb", BODY + "\n1 + 1")
@@ -204,6 +209,7 @@ def test_refresh_writes_outputs_cost_and_map(course):
     assert "of memory at its peak" in notebook.cells[0].source
     readme = (course / "README.md").read_text(encoding="utf-8")
     assert "[A small lesson](notebooks/01_one.ipynb)" in readme and "steps taken 3" in readme
+    assert "[Colab](https://colab.research.google.com/github/ada/course/blob/v" in readme
     assert "unchanged" in babyagi(course, "run").stderr, "a refreshed notebook need not run again"
     again = (course / "notebooks" / "01_one.ipynb").read_bytes()
     assert babyagi(course, "refresh").returncode == 0

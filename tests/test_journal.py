@@ -56,7 +56,16 @@ def test_everything_done_is_in_it_once_and_the_first_answer_counts(folder, done)
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"a": 1}', '{"a": {"exercises": []}}', '{"a": {"quiz": {"x": 1}, "exercises": []}}', "\x00"],
+    [
+        "",
+        "{",
+        "[]",
+        '{"a": 1}',
+        '{"a": {"exercises": []}}',
+        '{"a": {"exercises": "ab", "quiz": {}}}',
+        '{"a": {"quiz": {"x": 1}, "exercises": []}}',
+        "\x00",
+    ],
 )
 def test_a_file_that_is_not_ours_is_told_about_and_kept(folder, text):
     (folder / journal.FILE).write_text(text, encoding="utf-8")

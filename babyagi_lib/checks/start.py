@@ -17,9 +17,9 @@ Vector = NDArray[np.float64]
 def cosine(similarity: Callable[[Vector, Vector], float]) -> str:
     """Check `similarity(a, b)`: the cosine of the angle between two vectors."""
     cases = [
+        ("vectors of lengths 5 and 2", [3.0, 4.0], [0.0, 2.0]),
         ("two vectors of length 1 at a right angle", [1.0, 0.0], [0.0, 1.0]),
         ("a vector and itself", [0.6, 0.8], [0.6, 0.8]),
-        ("vectors of lengths 5 and 2", [3.0, 4.0], [0.0, 2.0]),
         ("opposite directions", [1.0, 2.0, 2.0], [-2.0, -4.0, -4.0]),
         ("five dimensions", [1.0, -2.0, 0.5, 3.0, -1.0], [0.5, 1.0, 2.0, 1.5, 4.0]),
     ]

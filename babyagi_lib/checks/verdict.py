@@ -6,14 +6,17 @@ import _thread
 import functools
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from babyagi_lib import journal
 
 LIMIT = 10.0  # seconds that an answer may take; the slowest right one takes about one
 SOLUTION = "# @title Solution"  # how a notebook's solution cells begin
+LIBRARY = Path(__file__).parents[1]
 EXERCISES: dict[str, list[str]] = {}  # the checks of each lesson, filled as they are defined
 
 
@@ -46,14 +49,12 @@ def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdic
             try:
                 with _time_limit():
                     praise = check(attempt)
-            except NotImplementedError:
-                return Verdict("not attempted yet", "fill in the function above and run this cell again.")
-            except Wrong as wrong:
+            except (Wrong, TimeoutError) as wrong:
                 return Verdict("not yet", str(wrong))
-            except TimeoutError as late:
-                return Verdict("not yet", str(late))
             except Exception as error:  # whatever the learner's code raises is an answer to the learner, not a crash
-                return Verdict("not yet", f"your code raised {type(error).__name__}: {error}")
+                if isinstance(error, NotImplementedError) and (not str(error) or str(error).startswith("exercise")):
+                    return Verdict("not attempted yet", "fill in the function above and run this cell again.")
+                return Verdict("not yet", _blame(error))
             return Verdict("correct", praise + _noted(lesson, check.__name__))
 
         return run
@@ -81,15 +82,27 @@ def _time_limit() -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # an interruption that is already on its way arrives here, not in the learner's next line
     except KeyboardInterrupt:
         if not late.is_set():
             raise  # it was the learner who pressed it
         raise TimeoutError(
             f"your code took longer than {LIMIT:.0f} seconds and was stopped. Is there a loop that never ends?"
         ) from None
-    finally:
-        timer.cancel()
+
+
+def _blame(error: Exception) -> str:
+    """What was raised and at which of the learner's lines; if at none, the check stumbled over what it was given."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if not Path(f.filename).is_relative_to(LIBRARY) and "site-packages" not in f.filename]
+    told = f"{type(error).__name__}: {error}"
+    if not theirs:
+        return f"the check cannot use what your code returned ({told})."
+    return f"your code raised {told}" + (f", at `{theirs[-1].line}`." if theirs[-1].line else ".")
 
 
 def _noted(lesson: str, name: str) -> str:
@@ -99,7 +112,7 @@ def _noted(lesson: str, name: str) -> str:
         return ""
     try:
         journal.record_exercise(lesson, name)
-        solved = journal.read()[lesson]["exercises"]
+        solved = set(journal.read()[lesson]["exercises"]) & set(EXERCISES[lesson])
     except journal.JournalError as error:
         return f" (Your progress was not noted: {error}.)"
     return f" ({len(solved)} of {len(EXERCISES[lesson])} exercises of this lesson solved.)"

@@ -57,12 +57,20 @@ def course(out: Out = BUILD) -> None:
 
 
 @app.command()
-def book(out: Out = BUILD) -> None:
+def book(
+    out: Out = BUILD, pdf: Annotated[bool, typer.Option("--pdf", help="Also print it into book.pdf.")] = False
+) -> None:
     """Build the book from the executed notebooks (from the committed ones where a lesson has not been run)."""
     from babyagi_lib.course import book as books
+    from babyagi_lib.course import printing
     from babyagi_lib.course.lessons import Course
+    from babyagi_lib.course.links import Links
 
-    typer.echo(f"Open {books.build(Course.find(), out)}")
+    found = Course.find()
+    page = books.build(found, out)
+    if pdf:
+        typer.echo(f"wrote {printing.print_book(page.parent, Links.read(found.root).site, out / 'book.pdf')}")
+    typer.echo(f"Open {page}")
 
 
 @app.command()

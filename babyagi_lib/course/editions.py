@@ -15,10 +15,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from babyagi_lib.course.lessons import Course, CourseError, Lesson, source, tags
+from babyagi_lib.course import pages
+from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, source, tags
+from babyagi_lib.course.links import Links
 
 SECTION = re.compile(r"^### Exercise \d+:.*", re.MULTILINE | re.DOTALL)
-DIFFICULTY = re.compile(r"\*Difficulty ([123]) of 3, about (\d+) minutes\.\*")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # What a learner needs beside the notebooks; the course's own tests and book stay at home.
@@ -123,10 +124,14 @@ def difference(stub: str, solution: str) -> str:
     return ""
 
 
-def for_learners(notebook: dict) -> dict:
-    """A copy of a notebook without its solutions and their outputs."""
+def for_learners(notebook: dict, links: Links) -> dict:
+    """A copy of a notebook without its solutions and their outputs, and with links to the published book."""
     notebook = copy.deepcopy(notebook)
     notebook["cells"] = [cell for cell in notebook["cells"] if "solution" not in tags(cell)]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = re.sub(r"\]\(\.\./book/([\w-]+)\.md", rf"]({links.site}\1.html", source(cell))
+            cell["source"] = text.splitlines(keepends=True)
     return notebook
 
 
@@ -169,16 +174,16 @@ def write(course: Course, out: Path) -> list[Path]:
         for path in sorted(course.root.glob(pattern))
         if path.is_file() and "__pycache__" not in path.parts
     }
-    learner, instructor = dict(shared), dict(shared)
+    learner, instructor, links = dict(shared), dict(shared), Links.read(course.root)
     for lesson in course.lessons:
         exercises(lesson)
         notebook = f"notebooks/{lesson.path.name}"
-        learner[notebook] = _json(for_learners(lesson.notebook))
+        learner[notebook] = _json(for_learners(lesson.notebook, links))
         instructor[notebook] = lesson.path.read_bytes()
         instructor[f"nbgrader/source/{lesson.name}/{lesson.path.name}"] = _json(assignment(lesson))
     learner["README.md"] = _readme(course, "notebooks with exercises and no solutions").encode()
     instructor["README.md"] = _readme(course, "notebooks with solutions, and assignments for nbgrader").encode()
-    instructor["teaching.md"] = (course.root / "book" / "teaching.md").read_bytes()
+    instructor["teaching.md"] = _guide(course, links).encode()
     instructor["nbgrader/nbgrader_config.py"] = NBGRADER_CONFIG.encode()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -237,9 +242,20 @@ def _readme(course: Course, what: str) -> str:
     return (
         f"# Adapting large models, and turning them into agents\n\nThis is an edition of the course: {what}.\n\n{rows}\n\n"
         "Install once, in an environment with Python 3.11 or newer, then open the notebooks:\n\n"
-        "```\npip install -c constraints.txt -e .\njupyter lab notebooks\n```\n\n"
+        '```\npip install -c constraints.txt -e ".[lab]"\njupyter lab notebooks\n```\n\n'
         "With conda: `conda env create -f environment.yml`.\n"
     )
+
+
+def _guide(course: Course, links: Links) -> str:
+    """The teaching guide as it reads outside of the book."""
+    text = (course.root / "book" / "teaching.md").read_text(encoding="utf-8")
+    for lesson in course.lessons:
+        if "babyagi" not in lesson.notebook["metadata"]:
+            raise CourseError(f"{lesson.name} has never been run: babyagi run {lesson.name[:2]}, then babyagi refresh")
+    timetable = pages.timetable(course.lessons, {lesson.name: lesson.notebook for lesson in course.lessons})
+    text = text.replace("<!-- timetable -->", timetable).replace("](../notebooks/", "](notebooks/")
+    return text.replace("](results.md)", f"]({links.site}results.html)")
 
 
 def _zip(path: Path, files: dict[str, bytes]) -> Path:

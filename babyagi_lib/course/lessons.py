@@ -38,6 +38,9 @@ COST = re.compile(r"(<!-- cost -->).*?(<!-- /cost -->)", re.DOTALL)
 # Where a notebook installs the course from, if it is missing; `links` writes it.
 ORIGIN = re.compile(r"git\+https://[^\s\"]+")
 
+# The line under an exercise's heading, which says how hard it is and how long it takes.
+DIFFICULTY = re.compile(r"^\*Difficulty ([123]) of 3, about (\d+) minutes\.\*", re.MULTILINE)
+
 
 class CourseError(Exception):
     """Something the person at the command line can mend; the message says how."""
@@ -240,14 +243,14 @@ def lasting_outputs(cell: dict) -> list[dict]:
     """A cell's outputs as a reader can use them.
 
     Without stderr (progress, warnings) and without widgets, which need a kernel: of an explorer the picture stays,
-    of a progress bar nothing. What was printed in one go is one output, however the kernel happened to cut it up.
+    of a quiz its HTML, of a progress bar nothing. What was printed in one go is one output, however the kernel happened to cut it up.
     """
     outputs: list[dict] = []
     for output in cell["outputs"]:
         if output.get("name") == "stderr":
             continue
         if WIDGET in output.get("data", {}):
-            if "image/png" not in output["data"]:
+            if not {"image/png", "text/html"} & output["data"].keys():
                 continue
             output = output | {"data": {kind: data for kind, data in output["data"].items() if kind != WIDGET}}
         if outputs and output["output_type"] == outputs[-1]["output_type"] == "stream":

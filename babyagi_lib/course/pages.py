@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from babyagi_lib.course.lessons import CourseError, Lesson, figures, lasting_outputs, source, tags
+from babyagi_lib.course.lessons import DIFFICULTY, CourseError, Lesson, figures, lasting_outputs, source, tags
 from babyagi_lib.course.links import LAUNCH, Links
 from babyagi_lib.course.tables import gigabytes, minutes, with_cost
 from babyagi_lib.measured import MIME
@@ -25,7 +25,6 @@ LONG = 25  # lines of code that a page shows at once; more are folded
 # prose has formulas in it. Code at 15 lines a minute: four seconds for a line, about as long as a sentence. Neither
 # includes the exercises, whose minutes stand beside them.
 WORDS_A_MINUTE, LINES_A_MINUTE = 200, 15
-DIFFICULTY = re.compile(r"^\*Difficulty (\d) of 3, about (\d+) minutes\.\*", re.MULTILINE)
 LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
 
 
@@ -93,15 +92,15 @@ def _fold(cell: dict) -> None:
         default=0,
     )
     if "solution" in tags(cell):
-        folded, prompt = ["hide-cell"], "Show a solution"
+        folded, prompt = ["hide-cell"], "a solution"
     elif "hide-input" in tags(cell) or lines > LONG:
-        folded, prompt = ["hide-input"], f"Show {lines} lines of code"
+        folded, prompt = ["hide-input"], f"{lines} lines of code"
     elif "hide-output" in tags(cell) or shown > LONG:
-        folded, prompt = ["hide-output"], f"Show {shown} lines of code" if shown else "Show the output"
+        folded, prompt = ["hide-output"], f"{shown} lines of code" if shown else "the output"
     if folded:
         cell["metadata"]["tags"] = list(dict.fromkeys([*tags(cell), *folded]))
         cell["metadata"].setdefault("mystnb", {}).update(
-            code_prompt_show=prompt, code_prompt_hide=prompt.replace("Show", "Hide")
+            code_prompt_show=f"Show {prompt}", code_prompt_hide=prompt.capitalize()
         )
 
 
@@ -263,7 +262,7 @@ def _memory(cost: dict) -> str:
 
 def _row(first: str, *rest: str) -> str:
     """A row of a Markdown table whose short cells are not broken over lines."""
-    kept = [text.replace(" ", "\u00a0").replace("-", "\u2011") if len(text) < 12 else text for text in rest]
+    kept = [text.replace(" ", "\u00a0") if len(text) < 12 else text for text in rest]
     return "| " + " | ".join((first, *kept)) + " |"
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
     from filelock import FileLock, Timeout
     from tqdm import tqdm
 
+    if find_spec("papermill") is None:
+        raise CourseError("running lessons needs papermill: pip install papermill")
     plan = course.plan(lessons, profile, settings)
     keys = {lesson.name: course.key(lesson, plan[lesson.name]) for lesson in lessons}
     try:
