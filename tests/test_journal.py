@@ -76,21 +76,17 @@ def test_a_file_that_is_not_ours_is_told_about_and_kept(folder, text):
 
 def test_where_nothing_can_be_written_the_verdict_stands_and_says_so(folder, monkeypatch):
     (folder / (journal.FILE + ".partial")).mkdir()  # a name that cannot be written to, also for the administrator
-    monkeypatch.setattr(verdict, "_running_cell", lambda: "def cosine(a, b): ...")
+    monkeypatch.setattr(verdict, "_in_notebook", lambda: True)
     found = checks.cosine(lambda a, b: a @ b / (a @ a * (b @ b)) ** 0.5)
     assert found.status == "correct"
     assert "Your progress was not noted: my_progress.json cannot be written here" in found.message
 
 
-def test_a_solved_exercise_is_noted_and_the_notebooks_own_solution_is_not(folder, monkeypatch):
-    def cosine(a, b):
-        return a @ b / (a @ a * (b @ b)) ** 0.5
-
-    monkeypatch.setattr(verdict, "_running_cell", lambda: f"{verdict.SOLUTION} 1\ndef cosine(a, b): ...")
-    checks.cosine(cosine)
-    assert journal.read() == {}
-    monkeypatch.setattr(verdict, "_running_cell", lambda: "def cosine(a, b): ...")
-    assert "(1 of 1 exercises of this lesson solved.)" in checks.cosine(cosine).message
+def test_a_solved_exercise_is_noted_once(folder, monkeypatch):
+    monkeypatch.setattr(verdict, "_in_notebook", lambda: True)
+    for _ in range(2):
+        found = checks.cosine(lambda a, b: a @ b / (a @ a * (b @ b)) ** 0.5)
+        assert "(1 of 1 exercises of this lesson solved.)" in found.message
     assert journal.read() == {"00_start_here": {"exercises": ["cosine"], "quiz": {}}}
     assert checks.cosine(lambda a, b: 0).status == "not yet"
     assert journal.read()["00_start_here"]["exercises"] == ["cosine"], "what was solved stays solved"
@@ -166,18 +162,37 @@ def test_text_of_a_quiz_is_escaped():
     assert "a &lt; b &amp; c" in html and "<code>x &lt; y</code>" in html
 
 
-def test_in_a_real_notebook_the_learners_answer_is_noted_and_the_solution_is_not(tmp_path):
+@pytest.mark.parametrize("history", [True, False])
+def test_in_a_real_notebook_the_learners_answer_is_noted_and_the_solution_is_not(tmp_path, history):
+    """Functions and classes, and also where the kernel keeps no history, as nbval runs it."""
     import nbformat
     from nbclient import NotebookClient
 
-    answer = "def f(a, b):\n    return a @ b / (a @ a * (b @ b)) ** 0.5\n\n\nchecks.cosine(f)"
-    wrong = answer.replace("** 0.5", "")
-    sources = ["from babyagi_lib import checks", f"{verdict.SOLUTION} 1\n{answer}", wrong, answer]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    for number, noted in ((3, False), (4, True)):
-        part = nbformat.v4.new_notebook(cells=notebook.cells[:number])
-        NotebookClient(part, resources={"metadata": {"path": str(tmp_path)}}).execute()
-        told = [cell.outputs[0].data["text/plain"].split(":")[0] for cell in part.cells[1:]]
-        assert told == ["Correct", "Not yet", "Correct"][: number - 1]
-        assert (tmp_path / journal.FILE).is_file() == noted
-    assert journal.read(tmp_path) == {"00_start_here": {"exercises": ["cosine"], "quiz": {}}}
+    function = "def f(a, b):\n    return a @ b / (a @ a * (b @ b)) ** 0.5\n\n\nchecks.cosine(f)"
+    layer = (
+        "class Layer(nn.Module):\n    def __init__(self, hidden_size):\n        super().__init__()\n"
+        "        self.case = nn.Embedding(5, hidden_size)\n        nn.init.zeros_(self.case.weight)\n\n"
+        "    def forward(self, embeddings, case_ids):\n        return embeddings + self.case(case_ids)\n\n\n"
+        "checks.input_adapter(Layer)"
+    )
+    start = "from babyagi_lib import checks\nfrom torch import nn"
+    steps = [
+        (start, None),
+        (f"{verdict.SOLUTION} 1\n{function}", "Correct"),
+        (f"{verdict.SOLUTION} 3\n{layer}", "Correct"),
+        (function.replace("** 0.5", ""), "Not yet"),
+        (function, "Correct"),
+        (layer, "Correct"),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source, _ in steps])
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
+    with client.setup_kernel():
+        for number, (cell, (_, said)) in enumerate(zip(notebook.cells, steps, strict=True)):
+            client.execute_cell(cell, number, store_history=history)
+            if said:
+                assert cell.outputs[0].data["text/plain"].startswith(said)
+            assert (tmp_path / journal.FILE).is_file() == (number >= 4)
+    assert {lesson: done["exercises"] for lesson, done in journal.read(tmp_path).items()} == {
+        "00_start_here": ["cosine"],
+        "04_ner_finetuning": ["input_adapter"],
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import functools
+import linecache
 import sys
 import threading
 import traceback
@@ -55,7 +56,7 @@ def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdic
                 if isinstance(error, NotImplementedError) and (not str(error) or str(error).startswith("exercise")):
                     return Verdict("not attempted yet", "fill in the function above and run this cell again.")
                 return Verdict("not yet", _blame(error))
-            return Verdict("correct", praise + _noted(lesson, check.__name__))
+            return Verdict("correct", praise + _noted(lesson, check.__name__, attempt))
 
         return run
 
@@ -105,10 +106,9 @@ def _blame(error: Exception) -> str:
     return f"your code raised {told}" + (f", at `{theirs[-1].line}`." if theirs[-1].line else ".")
 
 
-def _noted(lesson: str, name: str) -> str:
-    """Note a solved exercise, and say how many of the lesson are; nothing outside a learner's cell."""
-    cell = _running_cell()
-    if cell is None or cell.lstrip().startswith(SOLUTION):
+def _noted(lesson: str, name: str, attempt: Callable) -> str:
+    """Note a solved exercise, and say how many of the lesson are; nothing outside of a notebook, or for its own solution."""
+    if not _in_notebook() or _cell_of(attempt).lstrip().startswith(SOLUTION):
         return ""
     try:
         journal.record_exercise(lesson, name)
@@ -118,7 +118,16 @@ def _noted(lesson: str, name: str) -> str:
     return f" ({len(solved)} of {len(EXERCISES[lesson])} exercises of this lesson solved.)"
 
 
-def _running_cell() -> str | None:
-    """The source of the notebook cell that is running; None outside of notebooks."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return None if shell is None else shell.history_manager.input_hist_raw[-1]
+def _in_notebook() -> bool:
+    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
+
+
+def _cell_of(attempt: Callable) -> str:
+    """The source of the cell (or file) that an answer was written in; empty if it was not written in Python.
+
+    A kernel registers the source of each cell, for its tracebacks, whatever front end it serves. Its history of inputs
+    would not do: some programs run notebooks without one.
+    """
+    parts = vars(attempt).values() if isinstance(attempt, type) else [attempt]
+    codes = [part.__code__ for part in parts if hasattr(part, "__code__")]
+    return "".join(linecache.getlines(codes[0].co_filename)) if codes else ""
