@@ -5,8 +5,8 @@ Read the modules in the order data flows through them: `sources` (where models a
 `adapters` (what is put on the encoder), `losses` (binary cross-entropy, by hand), `training` (the loop), `fewshot` and
 `incontext` (a few examples, learned from or read as a prompt), `rl` (learning from reward), `plots` and `explore` (the
 figures), `measured` (how a notebook publishes its figures). For the learner there are `checks` (what an exercise calls),
-`quiz` (the questions at a lesson's end), `journal` (what was solved, in a file of their own) and `progress` (how far that
-is).
+`quiz` (the questions at a lesson's end), `journal` (what was solved, in a file of their own), `progress` (how far that
+is) and `widgets` (how quizzes and explorers are shown); `whole` writes a file whole or not at all.
 `babyagi_lib.course` is the course's own command-line tool and is not needed to learn.
 Importing this package imports nothing else: every module is imported where it is used.
 """

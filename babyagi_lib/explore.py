@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
+from babyagi_lib import widgets
 from babyagi_lib.plots.base import png
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ def explore(draw: Callable[..., Figure], alt: str, **controls: ipywidgets.ValueW
         The widget that is shown: the controls above an image.
     """
     import ipywidgets
-    from IPython.display import display
 
     def picture() -> bytes:
         return png(draw(**{name: control.value for name, control in controls.items()}))
@@ -42,10 +42,5 @@ def explore(draw: Callable[..., Figure], alt: str, **controls: ipywidgets.ValueW
     for control in controls.values():
         control.observe(redraw, names="value")
     box = ipywidgets.VBox([*controls.values(), image])
-    view = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
-    display(
-        {"application/vnd.jupyter.widget-view+json": view, "image/png": bytes(image.value), "text/plain": alt},
-        metadata={"image/png": {"alt": alt}},
-        raw=True,
-    )
+    widgets.show(box, {"image/png": bytes(image.value), "text/plain": alt}, {"image/png": {"alt": alt}})
     return box

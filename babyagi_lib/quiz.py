@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyagi_lib import journal
+from babyagi_lib import journal, strict_yaml, widgets
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -53,23 +53,37 @@ def load(lesson: str) -> list[Question]:
     Raises:
         QuizError: there is no such quiz, or a question lacks a text, three options, explanations, or one right option.
     """
-    import yaml
-
     path = FOLDER / f"{lesson}.yml"
     if not path.is_file():
         raise QuizError(f"there is no quiz for {lesson!r}; there are: {', '.join(lessons())}")
     try:
-        questions = [
-            Question(q["question"], tuple(Option(o["text"], o["because"], o.get("right", False)) for o in q["options"]))
-            for q in yaml.safe_load(path.read_text(encoding="utf-8"))
-        ]
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise QuizError(f"{path.name}: expected a list of questions with options ({error})") from error
-    for number, question in enumerate(questions, start=1):
-        right = sum(option.right is True for option in question.options)
-        if len(question.options) < 3 or right != 1:
-            raise QuizError(f"{path.name}, question {number}: {len(question.options)} options, {right} of them right")
-    return questions
+        entries = strict_yaml.read(path)
+    except ValueError as error:
+        raise QuizError(f"{path.name}: {error}") from error
+    if not isinstance(entries, list) or not entries:
+        raise QuizError(f"{path.name}: expected a list of questions with options")
+    return [_read(entry, f"{path.name}, question {number}") for number, entry in enumerate(entries, start=1)]
+
+
+def _read(entry: Any, where: str) -> Question:
+    match entry:
+        case {"question": str(text), "options": list(listed)} if len(entry) == 2:
+            options = tuple(_option(option, f"{where}, option {n}") for n, option in enumerate(listed, start=1))
+        case _:
+            raise QuizError(f"{where}: expected question (text) and options (a list), and nothing else")
+    right = sum(option.right for option in options)
+    if len(options) < 3 or right != 1:
+        raise QuizError(f"{where}: {len(options)} options, {right} of them right; expected three or more and one")
+    return Question(text, options)
+
+
+def _option(entry: Any, where: str) -> Option:
+    match entry:
+        case {"text": str(text), "because": str(because), "right": bool(right)} if len(entry) == 3:
+            return Option(text, because, right)
+        case {"text": str(text), "because": str(because)} if len(entry) == 2:
+            return Option(text, because, False)
+    raise QuizError(f"{where}: expected text and because (both text), and right: true if it is right")
 
 
 def ask(lesson: str) -> None:
@@ -78,22 +92,9 @@ def ask(lesson: str) -> None:
     Raises:
         QuizError: as `load`.
     """
-    from IPython.display import display
-
     questions = load(lesson)
-    box = _widget(lesson, questions)
-    display(
-        {
-            "application/vnd.jupyter.widget-view+json": {
-                "model_id": box.model_id,
-                "version_major": 2,
-                "version_minor": 0,
-            },
-            "text/html": as_html(questions),
-            "text/plain": "\n".join(f"{n}. {question.text}" for n, question in enumerate(questions, start=1)),
-        },
-        raw=True,
-    )
+    listed = "\n".join(f"{number}. {question.text}" for number, question in enumerate(questions, start=1))
+    widgets.show(_widget(lesson, questions), {"text/html": as_html(questions), "text/plain": listed})
 
 
 def as_html(questions: list[Question]) -> str:

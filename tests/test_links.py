@@ -4,12 +4,12 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
+from conftest import babyagi
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,6 @@ from babyagi_lib.course import links as linking
 from babyagi_lib.course.lessons import Course, CourseError, source
 from babyagi_lib.course.links import Links
 
-BABYAGI = [sys.executable, "-c", "from babyagi_lib.course.cli import main; main()"]
 HUB = "https://hub.example.edu/jupyter"
 VERSION = babyagi_lib.__version__
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv*", "build", "_vendor", "checkpoints", ".*cache", ".hypothesis")
@@ -32,7 +31,7 @@ def checkout(root, tmp_path) -> Path:
 
 
 def links(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([*BABYAGI, "links", *arguments], cwd=checkout, capture_output=True, text=True, check=False)
+    return babyagi(checkout, "links", *arguments)
 
 
 def contents(checkout: Path) -> dict[Path, bytes]:

@@ -130,15 +130,19 @@ class Links:
         }
         return f"{self.hub}/hub/user-redirect/git-pull?{urlencode(query)}"
 
-    def launch(self, name: str) -> str:
-        """The line of links under a lesson's title."""
-        links = {
+    def places(self, name: str) -> dict[str, str]:
+        """Where a lesson can be opened: what a link says, and its address."""
+        hub = {"Open on JupyterHub": self.hub_link(name)} if self.hub else {}
+        return {
             "Open in Colab": self.colab(name),
             "Open in Binder": self.binder(name),
-            "Open on JupyterHub": self.hub_link(name) if self.hub else "",
+            **hub,
             "Source on GitHub": self.source(name),
         }
-        return " · ".join(f"[{text}]({address})" for text, address in links.items() if address)
+
+    def launch(self, name: str) -> str:
+        """The line of links under a lesson's title."""
+        return " · ".join(f"[{text}]({address})" for text, address in self.places(name).items())
 
 
 def apply(course: Course, links: Links) -> list[Path]:

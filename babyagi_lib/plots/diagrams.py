@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -34,6 +35,11 @@ class Arrow:
     dashed: bool = False
 
 
+def chain(*names: str) -> list[Arrow]:
+    """Straight arrows from each box to the next."""
+    return [Arrow(start, end) for start, end in pairwise(names)]
+
+
 def batch_path() -> None:
     """The way of a batch through the model, with the shape of what is passed on."""
     boxes = {
@@ -48,14 +54,10 @@ def batch_path() -> None:
         "span": Box(6.0, 0.4, "SpanHead\n(batch, pieces, 2)", 1.9, ORANGE),
     }
     arrows = [
-        Arrow("ids", "embeddings"),
-        Arrow("embeddings", "layers"),
-        Arrow("adapters", "layers", dashed=True),
-        Arrow("layers", "states"),
-        Arrow("states", "pool"),
-        Arrow("pool", "sentence"),
-        Arrow("states", "token"),
+        *chain("ids", "embeddings", "layers", "states", "token"),
+        *chain("states", "pool", "sentence"),
         Arrow("states", "span"),
+        Arrow("adapters", "layers", dashed=True),
     ]
     figure, axes = canvas(7.0, 5.4)
     draw(axes, boxes, arrows)
@@ -86,8 +88,8 @@ def adapter_in_layer() -> None:
         "plus": Box(5.75, 0.6, "+", 0.4, BLUE),
     }
     arrows = [
-        *(Arrow(a, b) for a, b in zip(list(layer), list(layer)[1:], strict=False)),
-        *(Arrow(a, b) for a, b in zip(list(inside), list(inside)[1:], strict=False)),
+        *chain(*layer),
+        *chain(*inside),
         Arrow("h", "add", bend=-0.35),
         Arrow("add", "again", bend=-0.35),
         Arrow("x", "plus", bend=-0.25),

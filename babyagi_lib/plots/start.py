@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
-from babyagi_lib.plots.diagrams import Arrow, Box, canvas, draw
+from babyagi_lib.plots.diagrams import Arrow, Box, canvas, chain, draw
 
 
 def course_map() -> None:
@@ -23,13 +23,7 @@ def course_map() -> None:
         "update": Box(3.5, 0.4, "model update\nPart II", 1.6),
     }
     arrows = [
-        Arrow("data", "pretraining"),
-        Arrow("pretraining", "encoder"),
-        Arrow("encoder", "heads"),
-        Arrow("heads", "tuning"),
-        Arrow("tuning", "few"),
-        Arrow("few", "reward"),
-        Arrow("reward", "agent"),
+        *chain("data", "pretraining", "encoder", "heads", "tuning", "few", "reward", "agent"),
         Arrow("agent", "update", bend=-0.2),
         Arrow("update", "encoder", bend=-0.2),
     ]
