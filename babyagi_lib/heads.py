@@ -9,7 +9,6 @@ of each word.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from babyagi_lib.sources import SourceError
+from babyagi_lib.sources.base import first_line, not_saved
 from babyagi_lib.tagging import CASES, IGNORE
+from babyagi_lib.whole import whole_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -30,6 +31,18 @@ def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
     """
     real = attention_mask.unsqueeze(-1).to(states.dtype)
     return (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+
+
+def without_dropout(model: nn.Module) -> nn.Module:
+    """Switch dropout off everywhere in a model, and return it.
+
+    Drawing random numbers for every state takes a good part of a step, and an encoder that is tuned for a few epochs
+    hardly has the time to learn its examples by heart.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return model
 
 
 class SentenceHead(nn.Module):
@@ -170,20 +183,24 @@ class TokenTagger(nn.Module):
         return self.head(states, attention_mask, labels)
 
     def save(self, folder: str | Path, tokenizer: PreTrainedTokenizerBase) -> Path:
-        """Write weights (safetensors), configuration and tokenizer to a folder, whole or not at all."""
+        """Write weights (safetensors), configuration and tokenizer to a folder, whole or not at all.
+
+        Raises:
+            SourceError: the folder cannot be written; if there was one, it is as it was.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import save_model
 
         folder = Path(folder)
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        save_model(self, str(partial / "model.safetensors"))
-        self.encoder.config.save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
         tagger = {"tag_names": self.tag_names, "input_adapter": self.input_adapter is not None}
-        (partial / "tagger.json").write_text(json.dumps(tagger, indent=1), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        try:
+            with whole_folder(folder) as partial:
+                save_model(self, str(partial / "model.safetensors"))
+                self.encoder.config.save_pretrained(partial)
+                tokenizer.save_pretrained(partial)
+                (partial / "tagger.json").write_text(json.dumps(tagger, indent=1), encoding="utf-8")
+        except (OSError, SafetensorError) as error:
+            raise not_saved(folder, error) from error
         return folder
 
     @classmethod
@@ -191,15 +208,23 @@ class TokenTagger(nn.Module):
         """Read what `save` wrote, ready to predict.
 
         Raises:
-            SourceError: the folder is missing or is not a saved tagger.
+            SourceError: the folder is missing, is not a saved tagger, or a file in it is damaged.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_model
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         folder = Path(folder)
-        if not (folder / "tagger.json").is_file():
-            raise SourceError(f"{folder} is not a saved tagger: it has no tagger.json. Save one with TokenTagger.save.")
-        tagger = json.loads((folder / "tagger.json").read_text(encoding="utf-8"))
-        model = cls(AutoModel.from_config(AutoConfig.from_pretrained(folder)), **tagger)
-        load_model(model, str(folder / "model.safetensors"))
-        return model.eval(), AutoTokenizer.from_pretrained(folder)
+        for name in ("tagger.json", "config.json", "model.safetensors", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise SourceError(f"{folder} is not a saved tagger: it has no {name}. Save one with TokenTagger.save.")
+        try:
+            tagger = json.loads((folder / "tagger.json").read_text(encoding="utf-8"))
+            model = cls(AutoModel.from_config(AutoConfig.from_pretrained(folder)), **tagger)
+            load_model(model, str(folder / "model.safetensors"))
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+            raise SourceError(
+                f"{folder} is a damaged tagger ({first_line(error)}): save it once more with TokenTagger.save."
+            ) from error
+        return model.eval(), tokenizer

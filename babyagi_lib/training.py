@@ -94,7 +94,7 @@ def fit(
         The history. Ctrl-C stops training cleanly and returns what there is.
 
     Raises:
-        ValueError: there are no examples, or not exactly one of `batch_tokens` and `batches`.
+        ValueError: there are no examples or no epochs, or not exactly one of `batch_tokens` and `batches`.
         FloatingPointError: the loss is not finite.
     """
     from accelerate import Accelerator
@@ -106,6 +106,8 @@ def fit(
     current = examples_of(0)
     if not current:
         raise ValueError("fit was given no examples")
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; expected 1 at least")
     if (batch_tokens is None) == (batches is None):
         raise ValueError("fit needs either batch_tokens or batches")
     set_seed(seed)
@@ -274,18 +276,15 @@ def best_precision() -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if torch.backends.mps.is_available():
         return "no"
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        a = torch.ones(512, 512, dtype=dtype)
-        a @ a
-        times = []
-        for _ in range(5):
+    times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+    for _ in range(12):  # in turns, and the best of each counts, so that a busy moment of the machine decides nothing
+        for dtype, taken in times.items():
+            a = torch.ones(512, 512, dtype=dtype)
             started = time.perf_counter()
             for _ in range(4):
                 a @ a
-            times.append(time.perf_counter() - started)
-        seconds[dtype] = min(times)
-    return "bf16" if seconds[torch.bfloat16] * 1.5 < seconds[torch.float32] else "no"
+            taken.append(time.perf_counter() - started)
+    return "bf16" if min(times[torch.bfloat16]) * 1.5 < min(times[torch.float32]) else "no"
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float, rate: float, head_rate: float) -> list[dict]:

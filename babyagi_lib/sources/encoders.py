@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babyagi_lib.sources.base import SourceError, check_hash, existing_folder, first_line, is_folder_name
+from babyagi_lib.sources.base import SourceError, check_hash, existing_folder, first_line, hub, is_folder_name
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -27,11 +28,17 @@ def load_encoder(name: str = "embedded") -> tuple[PreTrainedModel, PreTrainedTok
         The encoder without any head, in float32, and its tokenizer.
 
     Raises:
-        SourceError: the weights are missing, damaged, not safetensors, or the hub cannot be reached.
+        SourceError: weights or tokenizer are missing or damaged, not safetensors, or the hub cannot be reached.
     """
+    import torch
+    from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
+    # On a CPU, torch's fused attention multiplies many small blocks one by one; for texts as short as sentences, three
+    # plain matrix products are faster (benchmarks/ner_finetuning.py).
+    attention = "sdpa" if torch.cuda.is_available() else "eager"
+    way = nullcontext()
     if name == "embedded":
         location = str(embedded_folder())
         told = f"all-MiniLM-L6-v2, embedded, sha256 {EMBEDDED_WEIGHTS_SHA256[:8]}"
@@ -41,14 +48,18 @@ def load_encoder(name: str = "embedded") -> tuple[PreTrainedModel, PreTrainedTok
     else:
         location = name
         told = f"{name}, from the Hugging Face hub"
+        way = hub()
     # Heads of the checkpoint that we do not use are no news to a learner; errors still come through.
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, add_prefix_space=True)
-        encoder = AutoModel.from_pretrained(location, use_safetensors=True, dtype="float32")
-    except (OSError, ValueError) as error:
+        with way:
+            tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, add_prefix_space=True)
+            encoder = AutoModel.from_pretrained(
+                location, use_safetensors=True, dtype="float32", attn_implementation=attention
+            )
+    except (OSError, ValueError, SafetensorError) as error:
         raise SourceError(
             f"The encoder {name!r} cannot be loaded ({first_line(error)}). A hub name needs the network (or a "
             f"filled cache) and weights in safetensors; a folder needs what save_pretrained writes. "
@@ -59,6 +70,11 @@ def load_encoder(name: str = "embedded") -> tuple[PreTrainedModel, PreTrainedTok
         logging.enable_progress_bar()
     if not tokenizer.is_fast:
         raise SourceError(f"The tokenizer of {name!r} has no fast version, which word alignment needs.")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes of a folder without a tokenizer
+        raise SourceError(
+            f"The tokenizer of {name!r} has no vocabulary: every word would be unknown. A folder needs what both the "
+            f"encoder's and the tokenizer's save_pretrained write."
+        )
     print(f"Encoder: {told}")
     return encoder, tokenizer
 
