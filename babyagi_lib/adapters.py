@@ -20,6 +20,8 @@ from torch.utils.hooks import RemovableHandle
 
 from babyagi_lib.heads import TaskModel
 from babyagi_lib.sources import SourceError
+from babyagi_lib.sources.base import not_saved
+from babyagi_lib.whole import whole_file
 
 LORA_SCALE = 16  # alpha: what LoRA adds is B A x times alpha / rank; fixed, so that one learning rate suits all ranks
 
@@ -234,16 +236,22 @@ def save_task(
     """Write adapters and head of one task to one safetensors file, whole or not at all.
 
     The file also holds the fingerprint of the encoder they were trained on, and the names of the head's answers.
+
+    Raises:
+        SourceError: the file cannot be written; if there was one, it is as it was.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path = Path(path)
     about = {"encoder": fingerprint(encoder), "size": str(adapters.size), "classes": json.dumps(list(classes))}
     tensors = {f"adapters.{k}": v for k, v in adapters.state_dict().items()}
     tensors |= {f"head.{k}": v for k, v in head.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, str(partial), metadata=about)
-    partial.replace(path)
+    try:
+        with whole_file(path) as partial:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, str(partial), metadata=about)
+    except (OSError, SafetensorError) as error:
+        raise not_saved(path, error) from error
     return path
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from babyagi_lib.whole import whole_file
+
 FILE = "my_progress.json"
 
 
@@ -25,8 +27,8 @@ def read(folder: Path | None = None) -> dict[str, dict]:
     Raises:
         JournalError: there is a file, and it is not one that `record` wrote.
     """
-    path = (folder or Path.cwd()) / FILE
     try:
+        path = (folder or Path.cwd()) / FILE
         journal = json.loads(path.read_text(encoding="utf-8"))
         for done in journal.values():
             if not isinstance(done["exercises"], list):
@@ -66,10 +68,10 @@ def record_answer(lesson: str, number: int, tries: int) -> None:
 
 
 def _write(journal: dict[str, dict]) -> None:
-    path = Path.cwd() / FILE
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(json.dumps(dict(sorted(journal.items())), indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with whole_file(Path.cwd() / FILE) as partial:
+            partial.write_text(json.dumps(dict(sorted(journal.items())), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise JournalError(f"{FILE} cannot be written here ({error.strerror})") from error
+        raise JournalError(
+            f"{FILE} cannot be written here ({error.strerror}); it needs a folder of your own and a little space"
+        ) from error

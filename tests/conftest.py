@@ -1,6 +1,10 @@
-"""Shared by all tests: a small encoder that needs no download, and the real data where it is present."""
+"""Shared by all tests: no network, a small course, a small encoder, and the real data where it is present."""
 
+import json
 import os
+import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,82 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CONLL = ROOT.parent / "shared" / "data" / "conll2003"
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
+BABYAGI = [sys.executable, "-c", "from babyagi_lib.course.cli import main; main()"]
+
+# Each of several workers has one thread, or they would wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No test may depend on the network. The second line is for this process, the third for all that are started from here.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+OFFLINE = ROOT / "tests" / "offline"
+if str(OFFLINE) not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+    runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep what shares something costly in one worker: the tests of a file, and in test_notebooks those of a lesson."""
+    for item in items:
+        group = item.path.name
+        if group == "test_notebooks.py" and hasattr(item, "callspec"):
+            group = item.callspec.params["lesson"].name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def with_network() -> dict[str, str]:
+    """The environment of a process that may use the network, for the few that fetch what they are about."""
+    others = [folder for folder in os.environ["PYTHONPATH"].split(os.pathsep) if folder != str(OFFLINE)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(others)}
+
+
+def babyagi(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+    """Run the tool in a folder, as a user does."""
+    return subprocess.run([*BABYAGI, *arguments], cwd=folder, capture_output=True, text=True, check=False, **options)
+
+
+BODY = """
+from babyagi_lib.measured import Figure, publish
+publish(Figure("steps", "steps taken", STEPS, "nothing", digits=0))
+"""
+
+
+def lesson(path: Path, body: str = BODY, parameters: str = "STEPS = 3\nRATE = 0.5\nNAME = 'x'") -> None:
+    """Write a lesson of three cells."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+    cells = [
+        new_markdown_cell("# A small lesson\n\n<!-- cost --><!-- /cost -->"),
+        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        new_code_cell(body),
+    ]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
+
+
+def small_course(root: Path) -> Path:
+    """A course of one lesson, which has not been run."""
+    for folder in ("notebooks", "book"):
+        (root / folder).mkdir(parents=True)
+    lesson(root / "notebooks" / "01_one.ipynb")
+    (root / "notebooks" / "profiles.yml").write_text("smoke:\n  01_one:\n    STEPS: 1\n", encoding="utf-8")
+    (root / "book" / "teaching.md").write_text("# Teaching\n\n<!-- timetable -->\n", encoding="utf-8")
+    (root / "README.md").write_text("# Course\n\n<!-- map -->\n<!-- /map -->\n", encoding="utf-8")
+    project = '[project.urls]\nRepository = "https://github.com/ada/course"\n[tool.babyagi]\nhub = ""\n'
+    (root / "pyproject.toml").write_text(project, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def course(tmp_path) -> Path:
+    return small_course(tmp_path / "a course é {x} 100%")  # odd characters, as real home folders have
+
+
+def report(root: Path) -> dict:
+    """What the last runs of a course came to, by lesson."""
+    return json.loads((root / "build" / "report.json").read_text(encoding="utf-8"))["lessons"]
 
 
 @pytest.fixture(scope="session")

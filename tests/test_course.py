@@ -2,52 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-BABYAGI = [sys.executable, "-c", "from babyagi_lib.course.cli import main; main()"]
-
-BODY = """
-from babyagi_lib.measured import Figure, publish
-publish(Figure("steps", "steps taken", STEPS, "nothing", digits=0))
-"""
-
-
-def lesson(path: Path, body: str = BODY, parameters: str = "STEPS = 3\nRATE = 0.5\nNAME = 'x'") -> None:
-    cells = [
-        new_markdown_cell("# A small lesson\n\n<!-- cost --><!-- /cost -->"),
-        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
-        new_code_cell(body),
-    ]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
-
-
-@pytest.fixture
-def course(tmp_path) -> Path:
-    root = tmp_path / "a course é"  # a space and an accent, as real home folders have
-    (root / "notebooks").mkdir(parents=True)
-    lesson(root / "notebooks" / "01_one.ipynb")
-    (root / "notebooks" / "profiles.yml").write_text("smoke:\n  01_one:\n    STEPS: 1\n", encoding="utf-8")
-    (root / "README.md").write_text("# Course\n\n<!-- map -->\n<!-- /map -->\n", encoding="utf-8")
-    project = '[project.urls]\nRepository = "https://github.com/ada/course"\n[tool.babyagi]\nhub = ""\n'
-    (root / "pyproject.toml").write_text(project, encoding="utf-8")
-    return root
-
-
-def babyagi(root: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([*BABYAGI, *arguments], cwd=root, capture_output=True, text=True, check=False, **options)
-
-
-def report(root: Path) -> dict:
-    return json.loads((root / "build" / "report.json").read_text(encoding="utf-8"))["lessons"]
+from conftest import BODY, babyagi, lesson, report
 
 
 def test_run_reports_what_a_lesson_measured(course):
@@ -92,27 +52,6 @@ def test_a_wrong_call_is_one_clear_line_and_runs_nothing(course, arguments, said
     assert not (course / "build").exists()
 
 
-@pytest.mark.parametrize(
-    ("profiles", "said"),
-    [
-        ("smoke: [", "not valid YAML"),
-        ("smoke:\n  99_none: {A: 1}", "'99_none' is not a lesson"),
-        ("smoke:\n  01_one: {WRONG: 1}", "01_one has no parameter WRONG"),
-        ("- a list", "expected profiles"),
-    ],
-)
-def test_a_bad_profiles_file_is_explained(course, profiles, said):
-    (course / "notebooks" / "profiles.yml").write_text(profiles, encoding="utf-8")
-    done = babyagi(course, "run")
-    assert done.returncode == 2 and said in done.stderr and "profiles.yml" in done.stderr
-
-
-def test_a_broken_notebook_is_named(course):
-    (course / "notebooks" / "01_one.ipynb").write_text("{", encoding="utf-8")
-    done = babyagi(course, "run")
-    assert done.returncode == 2 and "01_one.ipynb is not a readable notebook" in done.stderr
-
-
 def test_outside_a_course_the_installed_checkout_is_used(tmp_path, root):
     done = babyagi(tmp_path, "run", "99")
     assert done.returncode == 2 and "04_ner_finetuning" in done.stderr
@@ -128,10 +67,14 @@ def test_what_has_not_changed_is_not_run_again(course):
     assert "unchanged" in babyagi(course, "run").stderr, "prose changes no output"
     for change in (["--set", "STEPS=4"], []):  # other parameters, and back again
         assert "unchanged" not in babyagi(course, "run", *change).stderr
-    lesson(course / "notebooks" / "01_one.ipynb", BODY + "\n1 + 1")
+    lesson(course / "notebooks" / "01_one.ipynb", BODY + '\nif STEPS < 0:\n    published("seen")')
     assert "unchanged" not in babyagi(course, "run").stderr
     (course / "build" / "01_one.ipynb").unlink()
     assert "unchanged" not in babyagi(course, "run").stderr
+    (course / "benchmarks").mkdir()
+    for name, changed in (("other", False), ("seen", True)):
+        (course / "benchmarks" / f"{name}.json").write_text("{}", encoding="utf-8")
+        assert ("unchanged" not in babyagi(course, "run").stderr) is changed, name
     (course / "data").mkdir()
     (course / "data" / "MANIFEST").write_text("00  other data", encoding="utf-8")
     assert "unchanged" not in babyagi(course, "run").stderr
@@ -148,53 +91,6 @@ def test_one_failing_lesson_is_named_and_the_others_run(course):
     lesson(course / "notebooks" / "00_bad.ipynb")
     assert babyagi(course, "run").returncode == 0
     assert not (course / "build" / "00_bad.failed.ipynb").exists()
-
-
-def test_a_kernel_that_dies_is_a_failure_like_any_other(course):
-    lesson(course / "notebooks" / "00_dies.ipynb", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
-    done = babyagi(course, "run")
-    assert done.returncode == 1 and "the kernel died" in done.stderr
-    assert report(course)["01_one"]["status"] == "ok"
-
-
-def test_killed_half_way_nothing_is_lost(course):
-    """SIGKILL while the second lesson runs: the first stays done, the second starts afresh, no half file is left."""
-    slow = course / "notebooks" / "02_slow.ipynb"
-    lesson(
-        slow,
-        "import pathlib, time\npathlib.Path('started').touch()\ntime.sleep(SLEEP)\n" + BODY,
-        "SLEEP = 60\nSTEPS = 3",
-    )
-    process = subprocess.Popen([*BABYAGI, "run"], cwd=course, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (course / "notebooks" / "started").exists():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert report(course)["01_one"]["status"] == "ok" and "02_slow" not in report(course)
-    done = babyagi(course, "run", "--set", "SLEEP=0")
-    assert done.returncode == 0, done.stderr
-    assert "01_one: unchanged" in done.stderr
-    assert report(course)["02_slow"]["status"] == "ok"
-    left = [p.name for p in (course / "build").iterdir()]
-    assert not [name for name in left if "partial" in name or "unfinished" in name]
-
-
-def test_a_damaged_report_is_made_again(course):
-    (course / "build").mkdir()
-    (course / "build" / "report.json").write_text('{"lessons": ', encoding="utf-8")
-    assert babyagi(course, "run").returncode == 0
-    assert report(course)["01_one"]["status"] == "ok"
-
-
-def test_two_runs_into_one_folder_are_refused(course):
-    from filelock import FileLock
-
-    (course / "build").mkdir()
-    with FileLock(course / "build" / ".lock"):
-        done = babyagi(course, "run")
-    assert done.returncode == 2 and "another run" in done.stderr
 
 
 def test_refresh_writes_outputs_cost_and_map(course):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import babyagi
 
 from babyagi_lib.course import editions
 from babyagi_lib.course.editions import difference
@@ -100,13 +101,7 @@ def test_a_lesson_out_of_order_is_told_about(tmp_path, change, said):
 @pytest.fixture(scope="module")
 def zips(tmp_path_factory):
     out = tmp_path_factory.mktemp("student")
-    done = subprocess.run(
-        [sys.executable, "-c", "from babyagi_lib.course.cli import main; main()", "student", "--out", str(out)],
-        cwd=COURSE.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = babyagi(COURSE.root, "student", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.iterdir()) == ["instructor.zip", "learner.zip"]
     return out

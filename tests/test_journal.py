@@ -1,7 +1,5 @@
 """The learner's own file: what is solved and answered is noted there, once, whole, and never lost."""
 
-import json
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -135,24 +133,8 @@ def test_the_widget_explains_and_notes_the_try_that_was_right(folder):
     assert journal.read()["04_ner_finetuning"]["quiz"] == {"1": 2}
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("- question: a\n  options: []", "question 1: 0 options"),
-        ("- options: []", "expected a list of questions"),
-        ("{", "expected a list of questions"),
-        (
-            json.dumps([{"question": "q", "options": [{"text": str(i), "because": "b"} for i in range(3)]}]),
-            "0 of them right",
-        ),
-    ],
-)
-def test_a_faulty_quiz_is_told_about(tmp_path, monkeypatch, text, said):
-    monkeypatch.setattr(quiz, "FOLDER", tmp_path)
-    (tmp_path / "x.yml").write_text(text, encoding="utf-8")
-    with pytest.raises(quiz.QuizError, match=said):
-        quiz.load("x")
-    with pytest.raises(quiz.QuizError, match="there are: x"):
+def test_a_quiz_that_does_not_exist_is_told_about():
+    with pytest.raises(quiz.QuizError, match="there are: 00_start_here, "):
         quiz.load("y")
 
 

@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from babyagi_lib.course import pages
+from babyagi_lib.course import dependencies, pages
 from babyagi_lib.course.lessons import Course, CourseError, source, write_atomically
 from babyagi_lib.course.links import Links
 from babyagi_lib.course.refreshing import merge
-from babyagi_lib.course.running import read_report
+from babyagi_lib.course.running import alone, executed, read_report
+from babyagi_lib.whole import whole_folder
 
 
 @dataclass(frozen=True)
@@ -61,33 +62,31 @@ def build(course: Course, out: Path) -> Path:
         CourseError: an asset cannot be fetched, or Jupyter Book found a fault (every warning counts as one).
     """
     vendor = fetch_assets(course.root / "book" / "_vendor")
-    staged, rendered, finished = out / "book-src", out / "book.partial", out / "book"
-    shutil.rmtree(rendered, ignore_errors=True)
-    _stage(course, vendor, staged, out)
-    command = [
-        sys.executable,
-        "-c",
-        "from jupyter_book.cli.main import main; main()",
-        "build",
-        str(staged),
-        "--path-output",
-        str(rendered),
-        "-W",
-        "-n",
-        "--keep-going",
-        "-q",
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"}, check=False
-    )
-    page = rendered / "_build" / "html" / "index.html"
-    if done.returncode != 0 or not page.is_file():
-        raise CourseError(f"the book did not build:\n{(done.stdout + done.stderr)[-4000:]}")
-    missing = page.with_name("404.html")
-    write_atomically(missing, rooted(missing.read_text(encoding="utf-8"), Links.read(course.root).site))
-    shutil.rmtree(finished, ignore_errors=True)
-    rendered.rename(finished)
-    return (finished / page.relative_to(rendered)).resolve()
+    staged, finished = out / "book-src", out / "book"
+    page = Path("_build", "html", "index.html")
+    with alone(out), whole_folder(finished) as rendered:
+        _stage(course, vendor, staged, out)
+        command = [
+            sys.executable,
+            "-c",
+            "from jupyter_book.cli.main import main; main()",
+            "build",
+            str(staged),
+            "--path-output",
+            str(rendered),
+            "-W",
+            "-n",
+            "--keep-going",
+            "-q",
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"}, check=False
+        )
+        if done.returncode != 0 or not (rendered / page).is_file():
+            raise CourseError(f"the book did not build:\n{(done.stdout + done.stderr)[-4000:]}")
+        missing = (rendered / page).with_name("404.html")
+        write_atomically(missing, rooted(missing.read_text(encoding="utf-8"), Links.read(course.root).site))
+    return (finished / page).resolve()
 
 
 def rooted(page: str, site: str) -> str:
@@ -117,17 +116,13 @@ def fetch_assets(vendor: Path, assets: tuple[Asset, ...] = ASSETS) -> Path:
             raise CourseError(
                 f"{asset.package} is not what was published (hash {found[:20]}..., expected {asset.integrity[:20]}...)"
             )
-        partial = target.with_name(target.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        with whole_folder(target) as partial, tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             for member in archive:
                 if member.isfile() and member.name.startswith(asset.keep):
                     path = partial / _shortened(member.name)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(archive.extractfile(member).read())
-        (partial / ".integrity").write_text(asset.integrity, encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+            (partial / ".integrity").write_text(asset.integrity, encoding="utf-8")
     return vendor
 
 
@@ -179,6 +174,7 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
         "<!-- results -->": lambda: (
             pages.results(course.lessons, lessons) + "\n\n" + pages.published(course.root / "benchmarks")
         ),
+        "<!-- dependencies -->": lambda: dependencies.tables(course.root),
         "<!-- timetable -->": lambda: pages.timetable(course.lessons, lessons),
         "<!-- striking -->": lambda: pages.striking(lessons["04_ner_finetuning"]),
     }
@@ -199,15 +195,11 @@ def _lessons(course: Course, out: Path) -> dict[str, dict]:
     report = read_report(out)
     lessons = {}
     for lesson in course.lessons:
-        entry = report["lessons"].get(lesson.name, {})
-        fresh = entry.get("status") == "ok" and entry["key"] == course.key(lesson, {})
         notebook = copy.deepcopy(lesson.notebook)
-        if fresh:
-            merge(notebook, json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8")))
-        if "babyagi" not in notebook["metadata"]:
-            raise CourseError(
-                f"{lesson.name} has never been run, so the book has nothing to show: babyagi run {lesson.name[:2]}"
-            )
+        if run := executed(lesson, course.key(lesson, {}), out, report):
+            merge(notebook, run)
+        else:
+            lesson.must_have_run()
         lessons[lesson.name] = notebook
     return lessons
 

@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Run, refresh and publish the lessons of this course."
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # help in plain text: loading rich would nearly double the time of `--help`
+    help="Run, refresh and publish the lessons of this course.",
 )
 
 Lessons = Annotated[
@@ -60,7 +63,10 @@ def course(out: Out = BUILD) -> None:
 def book(
     out: Out = BUILD, pdf: Annotated[bool, typer.Option("--pdf", help="Also print it into book.pdf.")] = False
 ) -> None:
-    """Build the book from the executed notebooks (from the committed ones where a lesson has not been run)."""
+    """Build the book from the executed notebooks.
+
+    Where a lesson has not been run, its page is the committed notebook.
+    """
     from babyagi_lib.course import book as books
     from babyagi_lib.course import printing
     from babyagi_lib.course.lessons import Course
@@ -75,7 +81,7 @@ def book(
 
 @app.command()
 def refresh(lessons: Lessons = None, out: Out = BUILD) -> None:
-    """Write executed outputs back into notebooks/, and their figures into the README."""
+    """Write executed outputs back into notebooks/ and the README."""
     from babyagi_lib.course import refreshing
     from babyagi_lib.course.lessons import Course
 
@@ -88,7 +94,10 @@ def refresh(lessons: Lessons = None, out: Out = BUILD) -> None:
 def student(
     out: Annotated[Path, typer.Option(help="Folder for learner.zip and instructor.zip.")] = BUILD / "student",
 ) -> None:
-    """Write the learner's edition (no solutions) and the instructor's (solutions, assignments for nbgrader)."""
+    """Write the learner's and the instructor's edition.
+
+    The learner's has no solutions; the instructor's has them, and assignments for nbgrader.
+    """
     from babyagi_lib.course import editions
     from babyagi_lib.course.lessons import Course
 
@@ -105,7 +114,10 @@ def links(
         str | None, typer.Option(metavar="URL", help='A JupyterHub with nbgitpuller; "" for none.', show_default=False)
     ] = None,
 ) -> None:
-    """Point every badge and link at the repository, version and hub in pyproject.toml, or at others from now on."""
+    """Point every badge and link at this repository, or at another.
+
+    Repository, version and hub are those of pyproject.toml; what is given here is written there first.
+    """
     from babyagi_lib.course import links as linking
     from babyagi_lib.course.lessons import Course
 
@@ -135,10 +147,14 @@ def _fail_if_any_failed(report: dict, names: list[str]) -> None:
 
 def main() -> None:
     """Entry point: an error that the user can mend is one line on stderr and exit code 2."""
-    from babyagi_lib.course.lessons import CourseError
+    from babyagi_lib.course.lessons import FORBIDDEN, FULL, CourseError, cannot_write
 
     try:
         app()
-    except CourseError as error:
+    except (CourseError, OSError) as error:
+        if isinstance(error, OSError):
+            if error.errno not in FULL + FORBIDDEN:
+                raise
+            error = cannot_write(error.filename or "the disk", error)
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from error

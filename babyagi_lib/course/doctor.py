@@ -96,16 +96,14 @@ def _embedded_model() -> Finding:
 def _hub() -> Finding:
     """Whether hub names would work: they are never needed by the default run."""
     from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+
+    from babyagi_lib.sources.base import hub_answers
 
     remedy = 'Only needed for hub names such as MODEL = "bert-base-cased"; everything embedded works offline.'
     if constants.HF_HUB_OFFLINE:
         return Finding(False, "the Hugging Face hub is switched off (HF_HUB_OFFLINE)", remedy, needed=False)
-    try:
-        get_session().head(constants.ENDPOINT, timeout=5)
-    except Exception as error:  # the transport library's own exceptions differ between hub versions
-        return Finding(False, f"the Hugging Face hub cannot be reached ({type(error).__name__})", remedy, needed=False)
-    return Finding(True, "the Hugging Face hub can be reached")
+    reached = hub_answers()
+    return Finding(reached, f"the Hugging Face hub {'can' if reached else 'cannot'} be reached", remedy, needed=False)
 
 
 def _memory() -> Finding:

@@ -12,12 +12,14 @@ import copy
 import json
 import re
 import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from babyagi_lib.course import pages
-from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, source, tags
+from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, cannot_write, source, tags
 from babyagi_lib.course.links import Links
+from babyagi_lib.whole import whole_file
 
 SECTION = re.compile(r"^### Exercise \d+:.*", re.MULTILINE | re.DOTALL)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -163,7 +165,7 @@ def assignment(lesson: Lesson) -> dict:
 
 
 def write(course: Course, out: Path) -> list[Path]:
-    """Write `learner.zip` and `instructor.zip` into a folder, each whole or not at all; the same files every time.
+    """Write `learner.zip` and `instructor.zip` into a folder, both whole or neither; the same files every time.
 
     Raises:
         CourseError: a lesson's exercises are not in order, or the folder cannot be written to; then nothing is written.
@@ -176,7 +178,8 @@ def write(course: Course, out: Path) -> list[Path]:
     }
     learner, instructor, links = dict(shared), dict(shared), Links.read(course.root)
     for lesson in course.lessons:
-        exercises(lesson)
+        lesson.must_have_run()
+        exercises(lesson)  # says what is wrong with them before anything is written
         notebook = f"notebooks/{lesson.path.name}"
         learner[notebook] = _json(for_learners(lesson.notebook, links))
         instructor[notebook] = lesson.path.read_bytes()
@@ -185,11 +188,15 @@ def write(course: Course, out: Path) -> list[Path]:
     instructor["README.md"] = _readme(course, "notebooks with solutions, and assignments for nbgrader").encode()
     instructor["teaching.md"] = _guide(course, links).encode()
     instructor["nbgrader/nbgrader_config.py"] = NBGRADER_CONFIG.encode()
+    zips = {out / "learner.zip": learner, out / "instructor.zip": instructor}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return [_zip(out / "learner.zip", learner), _zip(out / "instructor.zip", instructor)]
+        with ExitStack() as both_or_none:
+            for path, files in zips.items():
+                _zip(both_or_none.enter_context(whole_file(path)), files)
     except OSError as error:
-        raise CourseError(f"cannot write to {out} ({error.strerror}); choose another folder with --out") from error
+        raise cannot_write(out, error) from error
+    return list(zips)
 
 
 def _functions(tree: ast.AST) -> list[Function]:
@@ -250,18 +257,12 @@ def _readme(course: Course, what: str) -> str:
 def _guide(course: Course, links: Links) -> str:
     """The teaching guide as it reads outside of the book."""
     text = (course.root / "book" / "teaching.md").read_text(encoding="utf-8")
-    for lesson in course.lessons:
-        if "babyagi" not in lesson.notebook["metadata"]:
-            raise CourseError(f"{lesson.name} has never been run: babyagi run {lesson.name[:2]}, then babyagi refresh")
     timetable = pages.timetable(course.lessons, {lesson.name: lesson.notebook for lesson in course.lessons})
     text = text.replace("<!-- timetable -->", timetable).replace("](../notebooks/", "](notebooks/")
     return text.replace("](results.md)", f"]({links.site}results.html)")
 
 
-def _zip(path: Path, files: dict[str, bytes]) -> Path:
-    partial = path.with_name(path.name + ".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+def _zip(path: Path, files: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), files[name], zipfile.ZIP_DEFLATED)
-    partial.replace(path)
-    return path

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import json
 import re
+import reprlib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from babyagi_lib import strict_yaml
 from babyagi_lib.measured import MIME
-
-WIDGET = "application/vnd.jupyter.widget-view+json"  # a view of something that lives in the front end and the kernel
+from babyagi_lib.whole import whole_file
+from babyagi_lib.widgets import VIEW
 
 # What can change a lesson's outputs, and so what a run records and a skip depends on.
 PACKAGES = (
@@ -38,12 +41,27 @@ COST = re.compile(r"(<!-- cost -->).*?(<!-- /cost -->)", re.DOTALL)
 # Where a notebook installs the course from, if it is missing; `links` writes it.
 ORIGIN = re.compile(r"git\+https://[^\s\"]+")
 
+# Where a notebook shows a result of `benchmarks/`.
+PUBLISHED = re.compile(r"\bpublished\(\"(\w+)\"\)")
+
 # The line under an exercise's heading, which says how hard it is and how long it takes.
 DIFFICULTY = re.compile(r"^\*Difficulty ([123]) of 3, about (\d+) minutes\.\*", re.MULTILINE)
 
 
 class CourseError(Exception):
     """Something the person at the command line can mend; the message says how."""
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def cannot_write(where: Path | str, error: OSError) -> CourseError:
+    """What to tell about a folder or file that cannot be written to."""
+    remedy = "choose another folder with --out, or copy the course to one of your own"
+    if error.errno in FULL:
+        remedy = "free some space, or choose another folder with --out"
+    return CourseError(f"cannot write to {where} ({error.strerror}); {remedy}")
 
 
 @dataclass(frozen=True)
@@ -62,31 +80,78 @@ class Lesson:
         """The notebook as JSON.
 
         Raises:
-            CourseError: the file is not a notebook.
+            CourseError: the file is not a notebook; the message gives the cell, counted from 0 as in a failed run.
         """
         try:
             notebook = json.loads(self.path.read_text(encoding="utf-8"))
-            notebook["cells"]
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # ValueError: neither JSON nor UTF-8
             raise CourseError(
                 f"{self.path} is not a readable notebook ({error}); restore it with git checkout"
             ) from error
+        match notebook:
+            case {"cells": list(cells), "metadata": dict()}:
+                pass
+            case _:
+                raise CourseError(
+                    f"{self.path} is not a readable notebook (of format 4: cells and metadata); restore it with git checkout"
+                )
+        for number, cell in enumerate(cells):
+            if fault := _fault(cell):
+                raise CourseError(f"{self.path}, cell {number}: {fault}; restore the notebook with git checkout")
         return notebook
 
     @property
     def title(self) -> str:
-        """The notebook's first heading."""
-        first = source(self.notebook["cells"][0])
-        return re.search(r"^# (.+)$", first, re.MULTILINE)[1]
+        """The notebook's first heading.
+
+        Raises:
+            CourseError: its first cell has none.
+        """
+        first = "".join(source(cell) for cell in self.notebook["cells"][:1])
+        heading = re.search(r"^# +(\S.*)$", first, re.MULTILINE)
+        if heading is None:
+            raise CourseError(f"{self.path}, cell 0: expected a heading, such as '# Lesson 4. Finding names'")
+        return heading[1]
+
+    def must_have_run(self) -> None:
+        """Make sure that the notebook has the outputs of a run.
+
+        Raises:
+            CourseError: it has never been run.
+        """
+        if "babyagi" not in self.notebook["metadata"]:
+            raise CourseError(f"{self.name} has never been run: babyagi run {self.name[:2]}, then babyagi refresh")
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """Name and default of every variable in the cell tagged `parameters`."""
-        cells = [c for c in self.notebook["cells"] if "parameters" in tags(c)]
+        """Name and default of every variable in the cell tagged `parameters`.
+
+        Raises:
+            CourseError: there is no such cell, or it has more than lines of NAME = a number, text or a list.
+        """
+        cells = [(number, cell) for number, cell in enumerate(self.notebook["cells"]) if "parameters" in tags(cell)]
         if len(cells) != 1:
             raise CourseError(f"{self.path} has {len(cells)} cells tagged 'parameters', expected one")
-        assigned = [s for s in ast.parse(source(cells[0])).body if isinstance(s, ast.Assign)]
-        return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in assigned}
+        [(number, cell)] = cells
+        where, text = f"{self.path}, cell {number} (parameters)", source(cell)
+        try:
+            statements = ast.parse(text).body
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            raise CourseError(f"{where}: not Python ({error})") from error
+        found = {}
+        for statement in statements:
+            try:
+                match statement:
+                    case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                        found[name] = literal(value)
+                    case _:
+                        raise ValueError("no assignment to one name")
+            except ValueError as error:
+                written = ast.get_source_segment(text, statement)[:60]
+                raise CourseError(
+                    f"{where}, line {statement.lineno}: {written!r} is {error}; expected NAME = a number, text or a list"
+                ) from error
+        return found
 
 
 @dataclass(frozen=True)
@@ -127,28 +192,31 @@ class Course:
     @cached_property
     def profiles(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Profile -> lesson -> parameters it changes. `cpu` changes nothing: it is what the notebooks say."""
-        import yaml
-
         path = self.root / "notebooks" / "profiles.yml"
         try:
-            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise CourseError(f"{path} is not valid YAML: {error}") from error
+            loaded = strict_yaml.read(path)
+        except ValueError as error:
+            raise CourseError(f"{path}: {error}") from error
         if not isinstance(loaded, dict):
             raise CourseError(
                 f"{path}: expected profiles (smoke, gpu), each with lessons and the parameters they change"
             )
+        lessons = {lesson.name: lesson for lesson in self.lessons}
         profiles: dict[str, dict[str, dict[str, Any]]] = {"cpu": {}}
         for profile, changes in loaded.items():
-            profiles[profile] = {}
-            for name, values in (changes or {}).items():
-                lesson = next((lesson for lesson in self.lessons if lesson.name == name), None)
-                if lesson is None or not isinstance(values, dict):
-                    raise CourseError(f"{path}: {profile}: {name!r} is not a lesson with parameters")
-                unknown = set(values) - set(lesson.parameters)
-                if unknown:
-                    raise CourseError(f"{path}: {profile}: {name} has no parameter {', '.join(sorted(unknown))}")
-                profiles[profile][name] = values
+            if not isinstance(profile, str) or not isinstance(changes, dict | None) or profile == "cpu":
+                raise CourseError(
+                    f"{path}: {reprlib.repr(profile)}: expected a name (not cpu, which is what the notebooks say) and "
+                    "under it lessons with parameters"
+                )
+            profiles[profile] = changes or {}
+            for name, values in profiles[profile].items():
+                if name not in lessons or not isinstance(values, dict):
+                    raise CourseError(f"{path}: {profile}: {reprlib.repr(name)} is not a lesson with parameters")
+                for parameter, value in values.items():
+                    if parameter not in lessons[name].parameters:
+                        raise CourseError(f"{path}: {profile}: {name} has no parameter {parameter}")
+                    _must_fit(value, lessons[name], parameter, f"{path}: {profile}:")
         return profiles
 
     def plan(self, lessons: list[Lesson], profile: str, settings: list[str]) -> dict[str, dict[str, Any]]:
@@ -170,11 +238,7 @@ class Course:
             changes[name] = setting_value(text)
         for lesson in lessons:
             for name in changes.keys() & lesson.parameters.keys():
-                wanted, given = type(lesson.parameters[name]), changes[name]
-                if type(given) is not wanted and not (wanted is float and type(given) is int):
-                    raise CourseError(
-                        f"--set {name}={given}: {lesson.name} expects {wanted.__name__}, such as {lesson.parameters[name]!r}"
-                    )
+                _must_fit(changes[name], lesson, name, "--set")
         return {
             lesson.name: self.profiles[profile].get(lesson.name, {})
             | {name: value for name, value in changes.items() if name in lesson.parameters}
@@ -183,13 +247,12 @@ class Course:
 
     @cached_property
     def library_hash(self) -> str:
-        """Hash of everything but the notebook that its outputs depend on: teaching modules and data."""
+        """Hash of what the outputs of every notebook depend on: teaching modules and data."""
         digest = hashlib.sha256()
         files = [
             *sorted((self.root / "babyagi_lib").glob("**/*.py")),
             *sorted((self.root / "babyagi_lib" / "quizzes").glob("*.yml")),
             self.root / "data" / "MANIFEST",
-            *sorted((self.root / "benchmarks").glob("*.json")),
         ]
         for path in files:
             if path.is_file() and "course" not in path.relative_to(self.root).parts:
@@ -203,7 +266,9 @@ class Course:
         no output.
         """
         code = [ORIGIN.sub("", source(c)) for c in lesson.notebook["cells"] if c["cell_type"] == "code"]
-        parts = [code, lesson.parameters | parameters, self.library_hash, versions()]
+        shown = [self.root / "benchmarks" / f"{name}.json" for cell in code for name in PUBLISHED.findall(cell)]
+        results = [path.read_text(encoding="utf-8") for path in shown if path.is_file()]
+        parts = [code, lesson.parameters | parameters, self.library_hash, results, versions()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -213,10 +278,70 @@ def setting_value(text: str) -> Any:
     Lessons run in `notebooks/`, so a path relative to the caller's folder has to be made absolute here.
     """
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        return literal(text)
+    except ValueError:
+        pass
+    try:
         folder = Path(text).expanduser()
-        return str(folder.resolve()) if folder.is_dir() else text
+        return str(folder.resolve()) if text and folder.is_dir() else text
+    except (OSError, RuntimeError, ValueError):  # longer than a path can be, the home folder of nobody
+        return text
+
+
+def literal(written: str | ast.expr) -> Any:
+    """The value of a Python literal that JSON can hold too, since the report of a run is JSON.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        value = ast.literal_eval(written)
+        json.dumps(value, sort_keys=True)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError("no plain value") from error
+    return value
+
+
+def _must_fit(given: Any, lesson: Lesson, name: str, where: str) -> None:
+    default = lesson.parameters[name]
+    if not _fits(given, default):
+        raise CourseError(
+            f"{where} {name}={reprlib.repr(given)}: {lesson.name} expects {_kind(default)}, such as {default!r}"
+        )
+
+
+def _fits(given: Any, default: Any) -> bool:
+    """True if a value is of its default's kind; a whole number may stand for a float."""
+    if isinstance(given, list) and isinstance(default, list):
+        return all(_fits(entry, default[0]) for entry in given) if default else True
+    return type(given) is type(default) or (type(default) is float and type(given) is int)
+
+
+def _kind(value: Any) -> str:
+    """A value's kind in words, such as `int` or `list of int`."""
+    return f"list of {_kind(value[0])}" if isinstance(value, list) and value else type(value).__name__
+
+
+def _fault(cell: Any) -> str | None:
+    """What keeps part of a notebook from being a cell, if anything does."""
+    match cell:
+        case {"cell_type": "markdown" | "raw", "source": text, "metadata": dict(metadata)}:
+            outputs = []
+        case {"cell_type": "code", "source": text, "metadata": dict(metadata), "outputs": list(outputs)}:
+            pass
+        case _:
+            return "expected cell_type (code, markdown or raw), source and metadata, and outputs if it is code"
+    if not isinstance(text, str) and not _is_list_of_text(text):
+        return "its source must be text, or a list of lines"
+    if not _is_list_of_text(metadata.get("tags", [])):
+        return "its tags must be a list of text"
+    if not all(isinstance(output, dict) and isinstance(output.get("data", {}), dict) for output in outputs):
+        return "its outputs must be objects"
+    return None
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 def source(cell: dict) -> str:
@@ -249,10 +374,10 @@ def lasting_outputs(cell: dict) -> list[dict]:
     for output in cell["outputs"]:
         if output.get("name") == "stderr":
             continue
-        if WIDGET in output.get("data", {}):
+        if VIEW in output.get("data", {}):
             if not {"image/png", "text/html"} & output["data"].keys():
                 continue
-            output = output | {"data": {kind: data for kind, data in output["data"].items() if kind != WIDGET}}
+            output = output | {"data": {kind: data for kind, data in output["data"].items() if kind != VIEW}}
         if outputs and output["output_type"] == outputs[-1]["output_type"] == "stream":
             outputs[-1] = outputs[-1] | {"text": "".join(outputs[-1]["text"]) + "".join(output["text"])}
         else:
@@ -275,6 +400,5 @@ def versions() -> dict[str, str]:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")

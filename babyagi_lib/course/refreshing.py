@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from babyagi_lib.course.lessons import (
@@ -20,8 +21,9 @@ from babyagi_lib.course.lessons import (
     write_atomically,
 )
 from babyagi_lib.course.links import Links
-from babyagi_lib.course.running import read_report
+from babyagi_lib.course.running import alone, executed, read_report
 from babyagi_lib.course.tables import gigabytes, headline, minutes, with_cost
+from babyagi_lib.whole import whole_file
 
 MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
 
@@ -30,22 +32,24 @@ def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
     """Write the outputs of a default `cpu` run back into the notebooks, and rewrite the README's course map.
 
     Raises:
-        CourseError: a lesson has not been run with its present source and its own parameters; nothing is written.
+        CourseError: a lesson has not been run with its present source and its own parameters, or a run is going on;
+            nothing is written.
     """
-    report = read_report(out)
-    texts = {}
-    for lesson in lessons:
-        entry = report["lessons"].get(lesson.name, {})
-        if entry.get("status") != "ok" or entry["key"] != course.key(lesson, {}):
-            raise CourseError(
-                f"{lesson.name} has no run of its present source with its own parameters in {out}: babyagi run {lesson.name[:2]}"
-            )
-        executed = json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8"))
-        texts[lesson.path] = json.dumps(merge(lesson.notebook, executed), indent=1, ensure_ascii=False) + "\n"
-    for path, text in texts.items():
-        write_atomically(path, text)
-    readme = course.root / "README.md"
-    write_atomically(readme, with_map(readme.read_text(encoding="utf-8"), Course(course.root)))
+    with alone(out):
+        report = read_report(out)
+        texts = {}
+        for lesson in lessons:
+            run = executed(lesson, course.key(lesson, {}), out, report)
+            if run is None:
+                raise CourseError(
+                    f"{lesson.name} has no run of its present source with its own parameters in {out}: babyagi run {lesson.name[:2]}"
+                )
+            texts[lesson.path] = json.dumps(merge(lesson.notebook, run), indent=1, ensure_ascii=False) + "\n"
+        with ExitStack() as all_or_none:
+            for path, text in texts.items():
+                all_or_none.enter_context(whole_file(path)).write_text(text, encoding="utf-8")
+        readme = course.root / "README.md"
+        write_atomically(readme, with_map(readme.read_text(encoding="utf-8"), Course(course.root)))
     return [lesson.name for lesson in lessons]
 
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, versions, write_atomically
+from babyagi_lib.course.lessons import Course, CourseError, Lesson, cannot_write, figures, versions, write_atomically
 
 REPORT = "report.json"
 
@@ -29,31 +29,20 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
     Raises:
         CourseError: something in the call is wrong; then nothing has run.
     """
-    from filelock import FileLock, Timeout
     from tqdm import tqdm
 
     if find_spec("papermill") is None:
         raise CourseError("running lessons needs papermill: pip install papermill")
     plan = course.plan(lessons, profile, settings)
     keys = {lesson.name: course.key(lesson, plan[lesson.name]) for lesson in lessons}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise CourseError(
-            f"another run is writing to {out}; wait for it or choose another folder with --out"
-        ) from error
-    except OSError as error:
-        raise CourseError(f"cannot write to {out} ({error.strerror}); choose another folder with --out") from error
-    with lock:
+    with alone(out):
+        for left in (*out.glob("*.unfinished.ipynb"), *out.glob("*.ipynb.partial"), *out.glob(f"{REPORT}.partial")):
+            left.unlink()  # by a run that was killed
         report = read_report(out)
         with tqdm(lessons, desc="Lessons", unit="lesson") as bar:
             for lesson in bar:
                 bar.set_postfix_str(lesson.name)
-                old = report["lessons"].get(lesson.name, {})
-                copy = out / f"{lesson.name}.ipynb"
-                if old.get("key") == keys[lesson.name] and old["status"] == "ok" and copy.is_file():
+                if executed(lesson, keys[lesson.name], out, report):
                     bar.write(f"{lesson.name}: unchanged since its last run, skipped", file=sys.stderr)
                     continue
                 entry = _run_one(lesson, plan[lesson.name], profile, out)
@@ -65,63 +54,124 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
     return report
 
 
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Let no other command that reads or writes the results of runs into `out`, a folder made if need be.
+
+    Raises:
+        CourseError: another one is there, or the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise CourseError(
+            f"another run is writing to {out}; wait for it or choose another folder with --out"
+        ) from error
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    with lock:
+        yield
+
+
 def read_report(out: Path) -> dict[str, Any]:
     """The report of earlier runs into a folder; an empty one if there is none that can be read."""
     try:
         report = json.loads((out / REPORT).read_text(encoding="utf-8"))
-        report["lessons"].items()
+        for entry in report["lessons"].values():
+            entry.keys()
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return {"lessons": {}}
     return report
 
 
-def _run_one(lesson: Lesson, parameters: dict[str, Any], profile: str, out: Path) -> dict[str, Any]:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+def executed(lesson: Lesson, key: str, out: Path, report: dict[str, Any]) -> dict | None:
+    """The notebook of a lesson's last run into a folder, if it was a good one with this key.
 
+    None also if the notebook is gone, damaged, or another than the report is about, as a run leaves it that was killed
+    when it had written the one and not yet the other.
+    """
+    entry = report["lessons"].get(lesson.name, {})
+    if entry.get("status") != "ok" or entry.get("key") != key:
+        return None
+    try:
+        notebook = json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8"))
+        return notebook if notebook["metadata"]["babyagi"].items() <= entry.items() else None
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None
+
+
+def _run_one(lesson: Lesson, parameters: dict[str, Any], profile: str, out: Path) -> dict[str, Any]:
     copy, unfinished, failed = (
         out / f"{lesson.name}{ending}" for ending in (".ipynb", ".unfinished.ipynb", ".failed.ipynb")
     )
     failed.unlink(missing_ok=True)
     entry: dict[str, Any] = {
         "title": lesson.title,
-        "status": "ok",
         "profile": profile,
         "parameters": lesson.parameters | parameters,
         "versions": versions(),
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
+    try:
+        entry |= _execute(lesson, parameters, unfinished)
+        if entry["status"] == "failed":
+            if unfinished.is_file():
+                unfinished.replace(failed)
+            return entry
+        notebook = json.loads(unfinished.read_text(encoding="utf-8"))
+        entry["figures"] = figures(notebook)
+        notebook["metadata"].pop("papermill", None)  # holds paths of this machine
+        notebook["metadata"]["babyagi"] = {k: v for k, v in entry.items() if k not in ("figures", "title", "status")}
+        write_atomically(copy, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        error.filename = error.filename or str(copy)  # which a failed write does not say
+        raise
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return entry
+
+
+def _execute(lesson: Lesson, parameters: dict[str, Any], unfinished: Path) -> dict[str, Any]:
+    """Execute a lesson into a file, and say how it went: status, seconds and memory; of a failure cell and error."""
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        Path.home()
+    except RuntimeError:  # a user without a name and without HOME, as in some containers
+        os.environ["HOME"] = os.devnull  # Jupyter makes do with one that cannot be written to, not with none
+    went: dict[str, Any] = {"status": "ok"}
     started = time.perf_counter()
     with peak_memory() as peak:
         try:
             papermill.execute_notebook(
-                lesson.path,
-                unfinished,
+                _as_it_is(lesson.path),
+                _as_it_is(unfinished),
                 parameters=parameters,
                 cwd=lesson.path.parent,
                 kernel_name="python3",
                 progress_bar={"leave": False, "position": 1, "desc": lesson.name},
             )
         except PapermillExecutionError as error:
-            entry |= {"status": "failed", "cell": error.cell_index, "error": f"{error.ename}: {error.evalue}"[:500]}
+            went = {"status": "failed", "cell": error.cell_index, "error": f"{error.ename}: {error.evalue}"[:500]}
         except DeadKernelError:
-            entry |= {"status": "failed", "cell": None, "error": "the kernel died, most often for want of memory"}
-    entry["seconds"] = round(time.perf_counter() - started, 1)
-    entry["peak_memory_mb"] = round(max(peak) / 2**20)
-    if entry["status"] == "failed":
-        if unfinished.is_file():
-            unfinished.replace(failed)
-        return entry
+            went = {"status": "failed", "cell": None, "error": "the kernel died, most often for want of memory"}
+        except RuntimeError as error:
+            went = {"status": "failed", "cell": None, "error": f"the kernel did not start ({error})"}
+    went["seconds"] = round(time.perf_counter() - started, 1)
+    went["peak_memory_mb"] = round(max(peak) / 2**20)
+    return went
 
-    notebook = json.loads(unfinished.read_text(encoding="utf-8"))
-    entry["figures"] = figures(notebook)
-    notebook["metadata"].pop("papermill", None)  # holds paths of this machine
-    notebook["metadata"]["babyagi"] = {k: v for k, v in entry.items() if k not in ("figures", "title", "status")}
-    write_atomically(copy, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
-    unfinished.unlink()
-    return entry
+
+def _as_it_is(path: Path) -> str:
+    """A path for papermill, which takes {braces} in one for parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 @contextmanager

@@ -1,15 +1,20 @@
-"""What all sources share: the two errors, hashes, folders, and results that ship with the course."""
+"""What all sources share: the two errors, hashes, folders, results that ship with the course, and the way to the hub."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
+
+PATIENCE = 5.0  # seconds to wait for the hub's first answer
 
 
 class SourceError(RuntimeError):
@@ -42,12 +47,18 @@ def check_manifest(folder: Path) -> None:
     """Compare the data files of one corpus folder with `data/MANIFEST` (lines of `sha256  path`).
 
     Raises:
-        SourceError: a listed file is missing or differs.
+        SourceError: a listed file is missing or differs, or none is listed.
     """
-    for line in (folder.parent / "MANIFEST").read_text(encoding="utf-8").splitlines():
-        expected, name = line.split(maxsplit=1)
-        if name.startswith(f"{folder.name}/"):
-            check_hash(folder.parent / name, expected, f"git checkout -- data/{name} (or reinstall the course)")
+    manifest = folder.parent / "MANIFEST"
+    lines = [line.partition("  ") for line in manifest.read_text(encoding="utf-8", errors="replace").splitlines()]
+    files = {name: expected for expected, _, name in lines if name.startswith(f"{folder.name}/")}
+    if not files:
+        raise SourceError(
+            f"{manifest} is damaged: it lists no file of {folder.name}. Repair: git checkout -- data/MANIFEST (or reinstall "
+            f"the course)"
+        )
+    for name, expected in files.items():
+        check_hash(folder.parent / name, expected, f"git checkout -- data/{name} (or reinstall the course)")
 
 
 def data_folder() -> Path:
@@ -63,12 +74,18 @@ def published(name: str) -> dict[str, Any]:
     """A measured result that ships with the course: `benchmarks/<name>.json`, with its machine, data and versions.
 
     Raises:
-        SourceError: there is no such file.
+        SourceError: there is no such file, or it is damaged.
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package.parent / "benchmarks", package / "benchmarks"):
-        if (folder / f"{name}.json").is_file():
-            return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        path = folder / f"{name}.json"
+        if path.is_file():
+            try:
+                return json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise SourceError(
+                    f"{path} is damaged ({error}). Repair: git checkout -- benchmarks/{name}.json (or reinstall the course)"
+                ) from error
     raise SourceError(f"There is no published result {name!r}: reinstall the course, or run from a complete checkout.")
 
 
@@ -85,9 +102,54 @@ def existing_folder(name: str, what: str) -> Path:
     return folder
 
 
+@contextmanager
+def hub() -> Iterator[None]:
+    """While a name is looked up on the Hugging Face hub: if it does not answer at once, only what is cached counts.
+
+    Its own libraries would ask again and again, for most of a minute, before they say that there is no network.
+    """
+    import datasets.config
+    from huggingface_hub import constants
+
+    if hub_answers():
+        yield
+        return
+    before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
+
+
+def hub_answers() -> bool:
+    """Whether the hub can be reached; False also where it is switched off (`HF_HUB_OFFLINE`)."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    session, answers = get_session(), []
+
+    def ask() -> None:
+        with suppress(Exception):  # the transport library's own exceptions differ between versions
+            answers.append(session.head(constants.ENDPOINT, timeout=PATIENCE))
+
+    # In a thread of its own, since looking up an address takes the time it takes, and every address has its own timeout.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    return bool(answers)
+
+
 def sizes(corpus: DatasetDict, what: str = "sentences") -> str:
     """How many of what there are in each split, for the line that says what was loaded."""
     return ", ".join(f"{len(split):,} {name}" for name, split in corpus.items()) + f" {what}"
+
+
+def not_saved(path: Path, error: Exception) -> SourceError:
+    """What to tell a learner whose model could not be written."""
+    return SourceError(f"{path} cannot be written ({first_line(error)}); free some space, or choose another folder")
 
 
 def first_line(error: Exception) -> str:
