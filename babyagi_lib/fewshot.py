@@ -63,8 +63,11 @@ def draw_episode(labels: Sequence[str], ways: int, shots: int, queries: int, see
     """Draw an N-way K-shot episode: `ways` classes, and of each `shots` examples to learn from and `queries` to ask.
 
     Raises:
-        ValueError: there are fewer classes, or a class drawn has fewer than `shots + queries` examples.
+        ValueError: there are fewer classes, or a class drawn has fewer than `shots + queries` examples; or nothing was
+            asked for.
     """
+    if ways < 1 or shots < 1 or queries < 0:
+        raise ValueError(f"{ways} classes, {shots} examples, {queries} queries; expected 1, 1 and 0 at least")
     rng = np.random.default_rng(seed)
     labels = np.asarray(labels)
     names = np.unique(labels)
@@ -269,5 +272,7 @@ def balanced_batch(labels: Sequence[str], texts: int, rng: np.random.Generator) 
 
 
 def _examples(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[dict]:
+    if isinstance(texts, str) or len(texts) == 0:
+        raise ValueError(f"expected a list of one text or more, got {texts!r:.60}")
     encoded = tokenizer(list(texts), truncation=True, max_length=LONGEST)
     return [{"input_ids": ids} for ids in encoded["input_ids"]]

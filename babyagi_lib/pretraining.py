@@ -31,7 +31,12 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
     It starts from the 256 bytes, so that no text is ever unknown, and merges the most frequent pair of neighbours
     until there are `vocabulary` pieces, three special ones (`[PAD]`, `[MASK]`, `[END]`) included, or nothing is left to
     merge.
+
+    Raises:
+        ValueError: the vocabulary has no room for the bytes and the special pieces.
     """
+    if vocabulary < 256 + 3:
+        raise ValueError(f"a vocabulary of {vocabulary} pieces; 256 bytes and 3 special pieces need {256 + 3} at least")
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -58,8 +63,10 @@ def to_blocks(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, length: 
     """All texts in one row, `[END]` after each, cut into (blocks, length) ids; what is left at the end is dropped.
 
     Raises:
-        ValueError: the texts are shorter than one block.
+        ValueError: the texts are shorter than one block, or a block has no length.
     """
+    if length < 1:
+        raise ValueError(f"blocks of {length} pieces; expected 1 at least")
     row = [i for ids in tokenizer(list(texts), verbose=False)["input_ids"] for i in [*ids, tokenizer.eos_token_id]]
     blocks = len(row) // length
     if blocks == 0:
@@ -87,7 +94,12 @@ def mask_tokens(
 
     Returns:
         What the model reads, and what it should say: the original piece where one was chosen, `IGNORE` elsewhere.
+
+    Raises:
+        ValueError: the share is not one.
     """
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share of {share}; expected a number between 0 and 1")
     ordinary = torch.tensor([i for i in range(vocabulary) if i not in set(special)])
     chosen = (torch.rand(ids.shape, generator=draw) < share) & torch.isin(ids, ordinary)
     labels = torch.where(chosen, ids, IGNORE)
@@ -209,16 +221,23 @@ def sample(
         temperature: scores are divided by it; below 1 the likely gets likelier.
         top: draw only from this many likeliest pieces; 0 for all.
         seed: for the draws.
+
+    Raises:
+        ValueError: the prompt is empty, or the temperature is not above 0.
     """
     draw = torch.Generator().manual_seed(seed)
     ids = tokenizer(prompt)["input_ids"]
+    if not ids:
+        raise ValueError("the prompt is empty; a causal model needs something to go on from")
+    if temperature <= 0:
+        raise ValueError(f"the temperature is {temperature}; expected above 0 (for the likeliest piece: top=1)")
     window = model.config.max_position_embeddings
     device = next(model.parameters()).device
     model.eval()
     for _ in range(pieces):
         scores = model(input_ids=torch.tensor([ids[-window:]], device=device))["logits"][0, -1].float().cpu()
         if top:
-            scores[scores < scores.topk(top).values[-1]] = -torch.inf
+            scores[scores < scores.topk(min(top, len(scores))).values[-1]] = -torch.inf
         piece = int(torch.multinomial((scores / temperature).softmax(-1), 1, generator=draw))
         if piece == tokenizer.eos_token_id:
             break

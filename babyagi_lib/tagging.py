@@ -90,8 +90,11 @@ def encode(
     that every word keeps its place.
 
     Raises:
-        ValueError: a sentence and its tags differ in length, or a tag is not in `tag_names`.
+        ValueError: there are more sentences than lists of tags, or fewer; a sentence is not cut into words, or it and its
+            tags differ in length; a tag is not in `tag_names`.
     """
+    if tags is not None and len(tags) != len(sentences):
+        raise ValueError(f"{len(sentences)} sentences and {len(tags)} lists of tags; expected as many")
     limit = max_pieces or min(tokenizer.model_max_length, 512)
     room = limit - 2
     if room < 1:
@@ -99,10 +102,12 @@ def encode(
     tag_index = {tag: i for i, tag in enumerate(tag_names)}
     encoded = Encoded()
     for s, words in enumerate(sentences):
+        if isinstance(words, str):
+            raise ValueError(f"sentence {s} is one text, {words[:60]!r}; cut it into words first, as split_words does")
         word_tags = [tag_names[0]] * len(words) if tags is None else tags[s]
         if len(word_tags) != len(words):
             raise ValueError(f"sentence {s} has {len(words)} words and {len(word_tags)} tags")
-        unknown = sorted(set(word_tags) - tag_index.keys())
+        unknown = sorted(map(str, set(word_tags) - tag_index.keys()))
         if unknown:
             raise ValueError(f"sentence {s} has tags that the model does not know: {', '.join(unknown)}")
 
@@ -168,9 +173,18 @@ def decode(
 
     Returns:
         For each sentence, a tag for each word.
+
+    Raises:
+        ValueError: there are more scores than windows, or fewer, or their shape is another.
     """
+    scores = list(scores)
+    if len(scores) != len(encoded):
+        raise ValueError(f"{len(encoded)} windows and scores for {len(scores)}; expected as many")
     rows: list[list[np.ndarray]] = [[] for _ in range(max(encoded.sentence_of, default=-1) + 1)]
     for window, s, logits in zip(encoded.windows, encoded.sentence_of, scores, strict=True):
+        expected = (len(window["labels"]), len(tag_names))
+        if np.shape(logits) != expected:
+            raise ValueError(f"a window has scores of shape {np.shape(logits)}; expected {expected}: pieces, tags")
         rows[s] += [row for row, label in zip(logits, window["labels"], strict=True) if label != IGNORE]
     words = [np.array(found).reshape(-1, len(tag_names)) for found in rows]
     paths = [best_valid_path(found, tag_names) if valid else found.argmax(axis=1) for found in words]
@@ -266,6 +280,7 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     Raises:
         ValueError: the two differ in the number of sentences or of words in one.
     """
+    _must_agree(gold, predicted)
     right = found = wanted = 0
     for g, p in zip(gold, predicted, strict=True):
         gold_mentions, predicted_mentions = set(entities(g)), set(entities(p))
@@ -285,12 +300,25 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     )
 
 
+def _must_agree(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
+    if len(gold) != len(predicted):
+        raise ValueError(f"{len(gold)} sentences, and {len(predicted)} were predicted; expected as many")
+    for s, (g, p) in enumerate(zip(gold, predicted, strict=True)):
+        if len(g) != len(p):
+            raise ValueError(f"sentence {s} has {len(g)} tags, and {len(p)} were predicted; expected as many")
+
+
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
 def confusion(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[list[str], np.ndarray]:
-    """Words by gold type (rows) and predicted type (columns), O last; prefixes B- and I- are merged."""
+    """Words by gold type (rows) and predicted type (columns), O last; prefixes B- and I- are merged.
+
+    Raises:
+        ValueError: as `score`.
+    """
+    _must_agree(gold, predicted)
     types = [*sorted({tag[2:] for s in (*gold, *predicted) for tag in s if tag != "O"}), "O"]
     index = {kind: i for i, kind in enumerate(types)}
     table = np.zeros((len(types), len(types)), dtype=int)

@@ -54,9 +54,21 @@ class MDP:
             raise ValueError(f"{self.name}: all four tables must have one shape (states, actions, outcomes)")
         if self.start.shape != shape[:1]:
             raise ValueError(f"{self.name}: start has the shape {self.start.shape}, expected ({shape[0]},)")
-        for what, p in (("an outcome", self.probability), ("the first state", self.start)):
-            if (p < 0).any() or not np.allclose(p.sum(axis=-1), 1, atol=1e-9):
-                raise ValueError(f"{self.name}: the probabilities of {what} must be at least 0 and sum to 1")
+        if 0 in shape:
+            raise ValueError(f"{self.name}: the shape is {shape}; expected a state, an action and an outcome at least")
+        if self.next_state.dtype.kind not in "iu" or self.terminated.dtype != bool:
+            raise ValueError(f"{self.name}: next_state must be of integers and terminated of booleans")
+        if not np.isfinite(self.reward).all():
+            raise ValueError(f"{self.name}: every reward must be a finite number")
+        if not _sum_to_one(self.start):
+            raise ValueError(f"{self.name}: the probabilities of the first state must be at least 0 and sum to 1")
+        wrong = np.argwhere(~_sum_to_one(self.probability))
+        if len(wrong):
+            state, action = wrong[0]
+            raise ValueError(
+                f"{self.name}: in state {state}, action {action}, the probabilities of the outcomes must be at least 0 and "
+                f"sum to 1; they are {self.probability[state, action]}"
+            )
         if (self.next_state < 0).any() or (self.next_state >= shape[0]).any():
             raise ValueError(f"{self.name}: next_state names a state that is not in 0..{shape[0] - 1}")
 
@@ -92,13 +104,18 @@ class MDP:
         return found
 
 
+def _sum_to_one(p: NDArray) -> NDArray:
+    return (p >= 0).all(axis=-1) & np.isclose(p.sum(axis=-1), 1)
+
+
 def from_gymnasium(env: gymnasium.Env) -> MDP:
     """Read the table that a toy-text environment carries, `env.unwrapped.P[state][action]`.
 
     A time limit is not in the table; `env.spec.max_episode_steps` has it.
 
     Raises:
-        ValueError: the environment has no such table, or no distribution of its first state.
+        ValueError: the environment has no such table, or no distribution of its first state, or they are not those of a
+            Markov decision process.
     """
     world = env.unwrapped
     name = env.spec.id if env.spec else type(world).__name__
@@ -108,7 +125,15 @@ def from_gymnasium(env: gymnasium.Env) -> MDP:
             f"{name} carries no table of its transitions (`P` and `initial_state_distrib`). FrozenLake-v1, "
             "CliffWalking-v1 and Taxi-v4 do; for other environments the optimal answer is not known this way."
         )
-    rows = [[table[s][a] for a in range(len(table[s]))] for s in range(len(table))]
+    try:
+        rows = [[[(p, s, r, t) for p, s, r, t in table[n][a]] for a in range(len(table[n]))] for n in range(len(table))]
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}: expected P[state][action], both numbered from 0, to be a list of (probability, next state, reward, "
+            f"terminated); found {error!r}"
+        ) from error
+    if len({len(row) for row in rows}) != 1:
+        raise ValueError(f"{name}: expected the same number of actions in every state")
     width = max(len(outcomes) for row in rows for outcomes in row)
     unused = (0.0, 0, 0.0, False)
     padded = [[[*outcomes, *[unused] * (width - len(outcomes))] for outcomes in row] for row in rows]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babyagi_lib.sources.base import CorpusError, SourceError, check_manifest, data_folder, existing_folder, sizes
+from babyagi_lib.sources.files import read_text
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -24,7 +27,8 @@ def load_intents(name: str = "support_intents") -> DatasetDict:
 
     Raises:
         SourceError: the corpus cannot be found, or its files are not the published ones.
-        CorpusError: a row is not what the format asks for, or a category of `test` is not in `train`.
+        CorpusError: a row is not what the format asks for, `train` has one category only, or `test` one that `train`
+            does not have.
     """
     from datasets import Dataset, DatasetDict
 
@@ -37,9 +41,11 @@ def load_intents(name: str = "support_intents") -> DatasetDict:
         told = f"folder {folder.name}"
     rows = {split: read_messages(folder / f"{split}.csv") for split in ("train", "test")}
     known = {category for _, category in rows["train"]}
-    for number, (_, category) in enumerate(rows["test"], start=1):
+    if len(known) < 2:
+        raise CorpusError(f"{folder / 'train.csv'}: every message is {known.pop()!r}; expected two categories or more")
+    for line, _, category in _rows(folder / "test.csv"):
         if category not in known:
-            raise CorpusError(f"{folder / 'test.csv'}, message {number}: category {category!r} is not in train.csv")
+            raise CorpusError(f"{folder / 'test.csv'}:{line}: category {category[:60]!r} is not in train.csv")
     if (folder / "out_of_scope.csv").is_file():
         rows["out_of_scope"] = read_messages(folder / "out_of_scope.csv")
     corpus = DatasetDict(
@@ -53,32 +59,46 @@ def load_intents(name: str = "support_intents") -> DatasetDict:
 
 
 def read_messages(path: Path) -> list[tuple[str, str]]:
-    """Read (text, category) rows of a CSV file with these two columns.
+    """Read (text, category) rows of a CSV file with these two columns, and perhaps others.
 
     Raises:
-        SourceError: there is no such file.
-        CorpusError: not UTF-8, another header, an empty cell, or no row.
+        SourceError: there is no such file, or it cannot be opened.
+        CorpusError: not UTF-8, not CSV, another header, a row with more or fewer cells than the header, an empty cell, a
+            category with characters that cannot be seen, or no row.
     """
     if not path.is_file():
         raise SourceError(f"{path} is missing; a corpus of messages needs train.csv and test.csv (text, category)")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if not {"text", "category"} <= set(reader.fieldnames or ()):
-                raise CorpusError(f"{path}:1: the columns are {reader.fieldnames}; expected text and category")
-            rows = []
-            for row in reader:
-                if not (row["text"] or "").strip() or not (row["category"] or "").strip():
-                    raise CorpusError(f"{path}:{reader.line_num}: text or category is empty")
-                rows.append((row["text"].strip(), row["category"].strip()))
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise CorpusError(f"{path}:{line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
-    except csv.Error as error:
-        raise CorpusError(f"{path}:{reader.line_num + 1}: not CSV ({error})") from error
+    rows = [(text, category) for _, text, category in _rows(path)]
     if not rows:
         raise CorpusError(f"{path}: no message; expected rows of text and category")
     return rows
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
+    """The line where each row begins, its text and its category."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    line = 1
+    try:
+        header = next(reader, [])
+        if header.count("text") != 1 or header.count("category") != 1:
+            raise CorpusError(f"{path}:1: the columns are {str(header)[:60]}; expected one text and one category")
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:  # a blank line has none
+                if len(cells) != len(header):
+                    raise CorpusError(
+                        f"{path}:{line}: {len(cells)} cell(s), expected {len(header)} as in the header; "
+                        'a text with a comma in it must stand in "quotes"'
+                    )
+                text, category = (cells[header.index(name)].strip() for name in ("text", "category"))
+                if not text or not category:
+                    raise CorpusError(f"{path}:{line}: text or category is empty")
+                if not category.isprintable():
+                    raise CorpusError(f"{path}:{line}: category {category[:60]!r} has a character that cannot be seen")
+                yield line, text, category
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise CorpusError(f"{path}:{line}: not CSV ({error})") from error
 
 
 def load_teams() -> dict[str, str]:

@@ -6,7 +6,8 @@ import platform
 import re
 from pathlib import Path
 
-from babyagi_lib.sources.base import CorpusError, SourceError, first_line, is_folder_name
+from babyagi_lib.sources.base import SourceError, first_line, hub, is_folder_name
+from babyagi_lib.sources.files import read_text
 
 SHORTEST = 200  # characters of a document; what is shorter is a heading whose text stood elsewhere
 
@@ -26,6 +27,7 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
 
     Raises:
         SourceError: the file or data set cannot be had, or has fewer than ten documents.
+        CorpusError: the file is not UTF-8.
     """
     if name == "python-manual":
         documents = list(python_manual().values())
@@ -34,11 +36,7 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
         path = Path(name).expanduser()
         if not path.is_file():
             raise SourceError(f"{name!r} was given for a text, but there is no such file (looked from {Path.cwd()}).")
-        try:
-            documents = re.split(r"\n\s*\n\s*\n", path.read_text(encoding="utf-8-sig"))
-        except UnicodeDecodeError as error:
-            line = path.read_bytes()[: error.start].count(b"\n") + 1
-            raise CorpusError(f"{path}:{line}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
+        documents = re.split(r"\n\s*\n\s*\n", read_text(path).replace("\r", "\n"))
         told = f"file {path.name}"
     else:
         documents = _load_hub_text(name)
@@ -46,7 +44,10 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
     documents, repeated = without_repetitions(documents)
     documents = [document for document in documents if len(document) >= SHORTEST]
     if len(documents) < 10:
-        raise SourceError(f"{name!r} has {len(documents)} document(s); ten or more are needed to hold some out")
+        raise SourceError(
+            f"{name!r} has {len(documents)} document(s) of {SHORTEST} characters or more; ten or more are needed to hold "
+            "some out (in a text file, a document ends at two blank lines)"
+        )
     splits: dict[str, list[str]] = {"train": [], "valid": []}
     for i, document in enumerate(documents):
         splits["valid" if i % 10 == 5 else "train"].append(document)
@@ -87,7 +88,8 @@ def _load_hub_text(name: str) -> list[str]:
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(name, split="train")
+        with hub():
+            rows = load_dataset(name, split="train")
     except Exception as error:  # datasets raises many kinds, some of them private, for one and the same cause
         raise SourceError(
             f"The text {name!r} is no file here and could not be loaded from the Hugging Face hub "
