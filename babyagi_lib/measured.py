@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 MIME = "application/vnd.babyagi.measured+json"
 
@@ -22,7 +23,7 @@ class Figure:
         label: how a reader does, such as "Entity F1, test".
         value: the number, unrounded.
         on: exactly which model and data produced it.
-        unit: "" for shares and scores, else "s", "sentences", "tokens/s", ...
+        unit: "" for shares and scores, else "s", "sentences", "tokens/s", ...; `is_timing` goes by it.
         digits: decimals worth showing.
     """
 
@@ -67,6 +68,23 @@ def bundle(figures: tuple[Figure, ...]) -> dict:
         "text/html": _html_table(head, rows),
         "text/plain": "\n".join(f"{label}: {text} ({on})" for label, text, on in rows),
     }
+
+
+def is_timing(figure: dict[str, Any]) -> bool:
+    """True for a published figure that is a time or a speed, which no two runs measure alike."""
+    return figure["unit"] == "s" or figure["unit"].endswith("/s")
+
+
+def differing(
+    first: list[dict[str, Any]], second: list[dict[str, Any]]
+) -> dict[str, tuple[float | None, float | None]]:
+    """What two runs of one lesson did not measure alike, to the last bit: both values by the figure's name.
+
+    Times and speeds are left out; a figure that one run lacks is None there.
+    """
+    runs = [{figure["name"]: figure["value"] for figure in run if not is_timing(figure)} for run in (first, second)]
+    pairs = {name: (runs[0].get(name), runs[1].get(name)) for name in dict.fromkeys([*runs[0], *runs[1]])}
+    return {name: (one, other) for name, (one, other) in pairs.items() if one != other}
 
 
 def _html_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from conftest import babyagi
 
 from babyagi_lib.course import pages as paging
 from babyagi_lib.course.book import ASSETS, Asset, fetch_assets, rooted
@@ -79,13 +80,7 @@ FACTS = """() => ({
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("book")
-    done = subprocess.run(
-        [sys.executable, "-c", "from babyagi_lib.course.cli import main; main()", "book", "--out", str(out)],
-        cwd=COURSE.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = babyagi(COURSE.root, "book", "--out", str(out))
     assert done.returncode == 0, done.stderr[-5000:]
     assert done.stdout.strip().startswith("Open ") and done.stdout.strip().endswith("index.html")
     return Path(done.stdout.strip().removeprefix("Open ")).parent

@@ -10,6 +10,7 @@ from pathlib import Path
 import bounds
 import pytest
 import yaml
+from conftest import with_network
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -55,7 +56,8 @@ def run(*command, **options) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def wheel(root, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, root)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, root]
+    run(*command, env=with_network())  # pip fetches what builds the wheel
     (built,) = folder.glob("*.whl")
     return built
 
@@ -157,7 +159,7 @@ def test_the_cell_adds_the_course_and_changes_nothing(cell, wheel, environment, 
     os.environ.get("BABYAGI_VERSIONS") != "newest", reason="needs a package index and a minute: make test-newest"
 )
 def test_the_cell_brings_all_but_torch_into_an_empty_environment(cell, wheel, environment, tmp_path):
-    run(environment / "bin" / "python", "-m", "pip", "install", "--quiet", "ipython")
+    run(environment / "bin" / "python", "-m", "pip", "install", "--quiet", "ipython", env=with_network())
     pretend_cuda_torch(packages_of(environment))
     passed_on = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     found = run_in_ipython(cell, wheel, environment, tmp_path, **passed_on)

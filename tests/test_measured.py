@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from babyagi_lib.measured import MIME, Figure, bundle
+from babyagi_lib.measured import MIME, Figure, bundle, differing
 
 F1 = Figure("entity_f1", "Entity F1 <test>", 0.87349, "MiniLM & newswire")
 SPEED = Figure("speed", "Speed", 2712.4, "here", unit="tokens/s", digits=0)
@@ -32,3 +32,24 @@ def test_the_three_forms_agree():
 def test_what_cannot_be_published(figures, said):
     with pytest.raises(ValueError, match=said):
         bundle(figures)
+
+
+def published(**values):
+    """Figures as a run reports them: those whose name says so are times and speeds."""
+    units = {"seconds": "s", "speed": "tokens/s", "memory": "MB", "sentences": "sentences"}
+    figures = [Figure(name, name, value, "here", units.get(name, "")) for name, value in values.items()]
+    return json.loads(json.dumps(bundle(tuple(figures))[MIME]))["figures"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ({"f1": 0.5, "memory": 92.0}, {"f1": 0.5, "memory": 92.0}, {}),
+        ({"f1": 0.5, "seconds": 3.0, "speed": 9.0}, {"f1": 0.5, "seconds": 4.0, "speed": 8.0}, {}),
+        ({"f1": 0.5}, {"f1": math.nextafter(0.5, 1)}, {"f1": (0.5, math.nextafter(0.5, 1))}),
+        ({"memory": 92.0, "sentences": 3}, {"memory": 93.0, "sentences": 4}, {"memory": (92, 93), "sentences": (3, 4)}),
+        ({"a": 1.0, "b": 2.0}, {"b": 2.0, "c": 3.0}, {"a": (1.0, None), "c": (None, 3.0)}),
+    ],
+)
+def test_what_two_runs_did_not_measure_alike(first, second, found):
+    assert differing(published(**first), published(**second)) == found

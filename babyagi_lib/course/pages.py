@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from babyagi_lib.course import aims, loglog
 from babyagi_lib.course.lessons import DIFFICULTY, CourseError, Lesson, figures, lasting_outputs, source, tags
 from babyagi_lib.course.links import LAUNCH, Links
 from babyagi_lib.course.tables import gigabytes, minutes, with_cost
@@ -124,13 +125,8 @@ def with_head(notebook: dict, lesson: Lesson, links: Links) -> dict:
     notebook = copy.deepcopy(notebook)
     first = notebook["cells"][0]
     title, _, rest = LAUNCH.sub("", source(first)).partition("\n")
-    places = {
-        "Open in Colab": links.colab(lesson.name),
-        "Open in Binder": links.binder(lesson.name),
-        "Open on JupyterHub": links.hub_link(lesson.name) if links.hub else "",
-        "Source": links.source(lesson.name),
-    }
-    buttons = [f'<a href="{html.escape(address)}">{place}</a>' for place, address in places.items() if address]
+    places = links.places(lesson.name)
+    buttons = [f'<a href="{html.escape(address)}">{text}</a>' for text, address in places.items()]
     buttons.append(f'<a href="../downloads/{lesson.path.name}" download>Download</a>')
     told, exercises = reading(notebook), exercise_minutes(notebook)
     takes = f"About {told.minutes} minutes to read: {told.words:,} words and {told.lines:,} lines of code."
@@ -266,9 +262,20 @@ def _row(first: str, *rest: str) -> str:
     return "| " + " | ".join((first, *kept)) + " |"
 
 
+def promised(benchmarks: Path) -> str:
+    """Markdown of what the course aims at beside what people would use instead, and what stands in the way of the rest."""
+    rows = aims.rows(benchmarks)
+    table = [_row(*aims.HEADS), "|---" * len(aims.HEADS) + "|", *(_row(*row.cells) for row in rows)]
+    notes = [f"*{row.work}, beside {row.peer}:* {row.hindrance}" for row in rows if row.hindrance]
+    return "\n\n".join(["## Beside what people would use instead", "\n".join(table), *notes])
+
+
 def published(benchmarks: Path) -> str:
-    """Markdown of the measurements that take longer than a lesson: one table per result file, a row per run."""
-    sections = []
+    """Markdown of the measurements that take longer than a lesson: what they were made for, then each result file.
+
+    A file is one table with a row per run, and drawings of its series where it has some.
+    """
+    sections = [promised(benchmarks)]
     for path in sorted(benchmarks.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         columns = dict.fromkeys(key for run in result["runs"] for key in run if key != "name")
@@ -279,5 +286,6 @@ def published(benchmarks: Path) -> str:
         ]
         packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
         told = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
-        sections.append("\n".join([f"## Published run: {result['title']}", "", *rows, "", told]))
+        parts = ["\n".join(rows), told, *([loglog.drawings(result)] if "curves" in result else [])]
+        sections.append("\n\n".join([f"## Published run: {result['title']}", *parts]))
     return "\n\n".join(sections)

@@ -1,0 +1,86 @@
+"""Every lesson in full size, twice with two threads and once with one: which of its figures differ?
+
+    python benchmarks/same_twice.py
+
+With the same seed and as many threads, every figure should be the same to the last bit, times and speeds aside. With
+another number of threads the sums of a matrix product are added up in another order, so figures of what was trained may
+move a little; what must not change is what a lesson concludes from them, which its own assertions check in each run. The
+result goes to `same_twice.json` beside this file. Three quarters of an hour; stopped and started again, it goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babyagi_lib.course.lessons import Course, versions, write_atomically
+from babyagi_lib.course.running import machine, run
+from babyagi_lib.measured import differing, is_timing
+
+HERE = Path(__file__).parent
+RUNS = {"first": 2, "when run again": 2, "with one thread": 1}  # name: threads
+POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def reports(course: Course, out: Path) -> dict[str, dict]:
+    """Run every lesson as often as `RUNS` says: name of the run, then the entries of its report by lesson.
+
+    Exits if an assertion of a lesson does not hold.
+    """
+    entries = {}
+    for name, threads in RUNS.items():
+        os.environ.update(dict.fromkeys(POOLS, str(threads)))  # for the kernels, which are started from here
+        entries[name] = run(course, course.lessons, "cpu", [], out / name.replace(" ", "_"))["lessons"]
+        failed = [lesson for lesson, entry in entries[name].items() if entry["status"] == "failed"]
+        if failed:
+            sys.exit(f"with {threads} threads: {', '.join(failed)} failed; see {out}")
+    return entries
+
+
+def compared(entries: dict[str, dict]) -> tuple[list[dict], list[dict]]:
+    """A row for each lesson, and one for each figure that is not the same in all runs."""
+    rows, moved = [], []
+    for lesson, first in entries["first"].items():
+        figures = {figure["name"]: figure for figure in first["figures"] if not is_timing(figure)}
+        row = {"name": first["title"].partition(":")[0], "figures": len(figures)}
+        for other in ("when run again", "with one thread"):
+            found = differing(first["figures"], entries[other][lesson]["figures"])
+            row[f"differ_{other.replace(' ', '_')}"] = len(found)
+            for name, (one, two) in found.items():
+                moved.append({"lesson": lesson, "figure": name, "run": other, "first": one, "then": two})
+        rows.append(row | {"of_them_in_the_digits_shown": _seen(first, entries["with one thread"][lesson])})
+    return rows, moved
+
+
+def _seen(first: dict, other: dict) -> int:
+    """How many figures, times and speeds aside, a reader would see differ."""
+    texts = [{f["name"]: f["text"] for f in entry["figures"] if not is_timing(f)} for entry in (first, other)]
+    return sum(texts[0][name] != texts[1].get(name) for name in texts[0])
+
+
+def main() -> None:
+    course = Course.find()
+    entries = reports(course, course.root / "build" / "same_twice")
+    rows, moved = compared(entries)
+    for one in moved:
+        print(f"{one['lesson']:24} {one['figure']:28} {one['run']:15} {one['first']!r:22} {one['then']!r}")
+    print(*rows, sep="\n")
+    result = {
+        "title": "The same seed twice, and on one thread",
+        "data": "every figure that the lessons publish, times and speeds aside, to the last bit; their assertions held in all three runs",
+        "model": "the lessons in full size, twice with two threads, once with one",
+        "machine": machine(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "versions": versions(),
+        "seconds": round(sum(entry["seconds"] for lessons in entries.values() for entry in lessons.values())),
+        "differing": moved,
+        "runs": rows,
+    }
+    write_atomically(HERE / "same_twice.json", json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What it costs to start: importing the library beside importing torch, and the tool's help beside Python itself.
+
+    python benchmarks/startup.py [--repeats 9]
+
+Every start is a process of its own. They take turns, so that a busy moment of the machine hits all of them, and the first
+turn, which warms the disk's cache, does not count. What is reported is the median of the turns, and the median of what a
+start took longer than its peer in the same turn. The result goes to `startup.json` beside this file. Six minutes; run it
+with nothing else running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pkgutil
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import babyagi_lib
+from babyagi_lib import rl
+from babyagi_lib.course.lessons import versions, write_atomically
+from babyagi_lib.course.running import machine
+
+TOOL = Path(sys.executable).with_name("babyagi")
+TORCH, NOTHING = "import torch", "python, doing nothing"
+HELP = {"help of the tool": ["--help"], "help of its command run": ["run", "--help"]}
+
+
+def teaching_modules() -> list[str]:
+    """The library and what a notebook can import of it: everything but the tool."""
+    tops = [module.name for module in pkgutil.iter_modules(babyagi_lib.__path__) if module.name != "course"]
+    learners = [f"rl.{module.name}" for module in pkgutil.iter_modules(rl.__path__)]
+    return ["babyagi_lib", *(f"babyagi_lib.{name}" for name in (*tops, *learners))]
+
+
+def starts() -> dict[str, tuple[list[str], str]]:
+    """Name of each start -> its command, and the name of its peer."""
+    python = [sys.executable, "-c"]
+    return (
+        {NOTHING: ([*python, "pass"], NOTHING), TORCH: ([*python, TORCH], TORCH)}
+        | {f"import {module}": ([*python, f"import {module}"], TORCH) for module in teaching_modules()}
+        | {name: ([str(TOOL), *arguments], NOTHING) for name, arguments in HELP.items()}
+    )
+
+
+def seconds(command: list[str]) -> float:
+    """How long a process takes from its start to its end."""
+    started = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
+
+
+def dearest(report: str, count: int = 5) -> dict[str, float]:
+    """The packages that a report of `python -X importtime` spends most on, in milliseconds, their submodules included."""
+    spent: Counter[str] = Counter()
+    for own, name in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", report, re.MULTILINE):
+        spent[name.partition(".")[0]] += int(own)
+    return {name: round(own / 1000, 1) for name, own in spent.most_common(count)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=9, help="turns, after one that does not count")
+    arguments = parser.parse_args()
+    commands = starts()
+    found: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(arguments.repeats + 1):
+        for name, (command, _) in commands.items():
+            took = seconds(command)
+            if turn:
+                found[name].append(took)
+        print(f"turn {turn} of {arguments.repeats}", flush=True)
+    runs = []
+    for name, (_, peer) in commands.items():
+        run = {"name": name, "seconds": round(statistics.median(found[name]), 3)}
+        if peer != name:
+            more = [mine - its for mine, its in zip(found[name], found[peer], strict=True)]
+            run[f"more_than_{'torch' if peer == TORCH else 'python'}"] = round(statistics.median(more), 3)
+        runs.append(run)
+        print(run, flush=True)
+    report = subprocess.run(
+        [sys.executable, "-X", "importtime", str(TOOL), "--help"], capture_output=True, text=True, check=True
+    ).stderr
+    imports = dearest(report)
+    told = ", ".join(f"{name} {spent:.0f} ms" for name, spent in imports.items())
+    result = {
+        "title": "What it costs to start",
+        "data": f"whole processes, median of {arguments.repeats} turns; on imports the help spends most with {told}",
+        "model": "no model",
+        "machine": machine(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "versions": versions() | {"typer": metadata.version("typer")},
+        "settings": {"repeats": arguments.repeats},
+        "dearest_imports_of_help_in_milliseconds": imports,
+        "runs": runs,
+    }
+    write_atomically(Path(__file__).with_name("startup.json"), json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

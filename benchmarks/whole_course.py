@@ -1,0 +1,89 @@
+"""The whole course in a fresh clone: every lesson and the book from nothing, again with nothing changed, the book alone.
+
+    python benchmarks/whole_course.py
+
+A clone of this checkout's last commit goes to a temporary folder and is run there with this environment, so the seconds are
+those of `make course` after its installation; the book's script comes from the npm registry, as it does for everybody.
+Memory is the peak of all processes together. The result goes to `whole_course.json` beside this file. A quarter of an
+hour; run it with nothing else running.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babyagi_lib.course.lessons import CourseError, versions, write_atomically
+from babyagi_lib.course.running import machine, peak_memory, read_report
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = {"from nothing": "course", "again, nothing changed": "course", "the book alone": "book"}
+
+
+def clone(root: Path, folder: Path) -> Path:
+    """The last commit of a checkout in a folder of its own."""
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(root), str(folder)], check=True)
+    return folder
+
+
+def timed(program: str, folder: Path) -> tuple[float, int]:
+    """Seconds and peak memory in bytes of a Python program, run in a folder whose own library it imports.
+
+    Raises:
+        CourseError: it failed.
+    """
+    started = time.perf_counter()
+    with peak_memory() as peak:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(folder)},  # for the kernels too, which start in notebooks/
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise CourseError(f"{program!r} failed in {folder}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return time.perf_counter() - started, max(peak)
+
+
+def measure(folder: Path) -> list[dict]:
+    """Each stage in a checkout without a build, and each lesson of the first."""
+    runs, lessons = [], []
+    for name, command in STAGES.items():
+        program = f"import sys; from babyagi_lib.course.cli import main; sys.argv[1:] = [{command!r}]; main()"
+        seconds, peak = timed(program, folder)
+        runs.append({"name": name, "seconds": round(seconds, 1), "peak_memory_mb": round(peak / 2**20)})
+        print(runs[-1], flush=True)
+        lessons = lessons or [
+            {"name": f"{entry['title'].partition(':')[0]}, of it"}
+            | {key: entry[key] for key in ("seconds", "peak_memory_mb")}
+            for entry in read_report(folder / "build")["lessons"].values()
+        ]
+    return runs + lessons
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = clone(ROOT, Path(scratch) / "course")
+        runs = measure(folder)
+    result = {
+        "title": "The whole course",
+        "data": "babyagi course in a fresh clone, again with nothing changed, then babyagi book",
+        "model": "all that the lessons use",
+        "machine": machine(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "versions": versions(),
+        "runs": runs,
+    }
+    write_atomically(Path(__file__).with_name("whole_course.json"), json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

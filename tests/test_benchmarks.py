@@ -1,0 +1,388 @@
+"""What the benchmarks conclude from what they measure: the table of aims, the exponents, the parts of the scripts."""
+
+import copy
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from babyagi_lib.course import aims, loglog
+from babyagi_lib.course import pages as paging
+from babyagi_lib.course.lessons import CourseError
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
+
+import growth  # noqa: E402
+import startup  # noqa: E402
+import table  # noqa: E402
+import whole_course  # noqa: E402
+
+# The aims
+
+RESULTS = {  # every aim just met
+    "ner_conll2003": {
+        "tokens_per_second_in_alternation": {
+            "peer": [90, 100, 110],
+            "peer, batches of 16": [95, 100, 100],
+            "ours": [790, 800, 820],
+        },
+        "speed_ratio_in_alternation": 8.0,
+        "speed_ratio_to_batches_of_16": 8.0,
+        "share_of_matrix_rate": 0.30,
+        "runs": [
+            {"name": "this course's loop, with the input adapter", "entity_f1_each_word_alone": 0.87},
+            {"name": "transformers' run_ner recipe", "entity_f1_each_word_alone": 0.87},
+        ],
+    },
+    "ner_prediction": {
+        "runs": [
+            {"name": "prediction, this course", "sentences_per_second": 500, "entity_f1": 0.8},
+            {"name": "prediction, the pipeline", "sentences_per_second": 100, "entity_f1": 0.801, "ratio": 5.0},
+            {
+                "name": "prediction, the pipeline, batch_size=64",
+                "sentences_per_second": 100,
+                "entity_f1": 0.8,
+                "ratio": 5,
+            },
+            {"name": "evaluation, this course", "sentences_per_second": 500, "entity_f1": 0.8},
+            {
+                "name": "evaluation, the Trainer and seqeval",
+                "sentences_per_second": 90,
+                "entity_f1": 0.8,
+                "ratio": 5.5,
+            },
+        ]
+    },
+    "fewshot_banking77": {
+        "runs": [
+            {"method": "setfit, defaults", "shots": 8, "seconds_estimated": 9000.0},
+            {"method": "setfit, 20 pairs of each kind", "shots": 8, "seconds": 30.0, "accuracy": 0.8},
+            {"method": "ours, contrastive tuning, linear probe", "shots": 8, "seconds": 10.0, "accuracy": 0.8},
+        ]
+    },
+    "q_learning": {
+        "runs": [
+            {
+                "name": "Taxi",
+                "plain_updates_per_second": 50_000,
+                "together_updates_per_second": 1_000_000,
+                "ratio": 20.0,
+            }
+        ]
+    },
+    "startup": {
+        "runs": [
+            {"name": "python, doing nothing", "seconds": 0.02},
+            {"name": "import torch", "seconds": 1.8},
+            {"name": "import babyagi_lib", "seconds": 0.03, "more_than_torch": -1.77},
+            {"name": "import babyagi_lib.training", "seconds": 1.9, "more_than_torch": 0.1},
+            {"name": "help of the tool", "seconds": 0.299, "more_than_python": 0.279},
+        ]
+    },
+    "whole_course": {
+        "runs": [
+            {"name": "from nothing", "seconds": 1199},
+            {"name": "again, nothing changed", "seconds": 59.9},
+            {"name": "the book alone", "seconds": 29.9},
+        ]
+    },
+}
+
+
+def folder_of(results: dict, folder: Path) -> Path:
+    for name, result in results.items():
+        (folder / f"{name}.json").write_text(json.dumps(result), encoding="utf-8")
+    return folder
+
+
+def test_the_aims_of_made_up_results_are_met(tmp_path):
+    rows = aims.rows(folder_of(RESULTS, tmp_path))
+    assert [row.met for row in rows] == [True] * 14
+    by_work = {row.work: row for row in rows}
+    assert by_work["fine-tuning on CoNLL-2003, tokens/s and F1"].theirs == "100, 0.870"
+    assert by_work["fine-tuning on CoNLL-2003, tokens/s and F1"].ratio == "8.0×"
+    few = by_work["77 intents, 8 examples of each, seconds and accuracy"]
+    assert few.cells[1:4] == ("setfit, 20 pairs of each kind: 30 s, 0.800", "10 s, 0.800", "1/3")
+    assert by_work["again, nothing changed"].cells[2:] == ("60 s", "", "under 60 s", "yes")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value", "unmet"),
+    [
+        ("ner_conll2003", ["speed_ratio_in_alternation"], 7.9, "fine-tuning"),
+        ("ner_conll2003", ["speed_ratio_to_batches_of_16"], 7.9, "the same, tokens/s"),
+        ("ner_conll2003", ["runs", 0, "entity_f1_each_word_alone"], 0.869, "fine-tuning"),
+        ("ner_conll2003", ["share_of_matrix_rate"], 0.29, "the same, share"),
+        ("ner_prediction", ["runs", 1, "ratio"], 4.9, "prediction"),
+        ("ner_prediction", ["runs", 2, "ratio"], 4.9, "prediction"),
+        ("ner_prediction", ["runs", 2, "entity_f1"], 0.7, "prediction"),
+        ("ner_prediction", ["runs", 4, "ratio"], 4.9, "evaluation"),
+        ("fewshot_banking77", ["runs", 2, "seconds"], 10.1, "77 intents"),
+        ("fewshot_banking77", ["runs", 2, "accuracy"], 0.79, "77 intents"),
+        ("q_learning", ["runs", 0, "ratio"], 19.9, "Q-learning, Taxi"),
+        ("q_learning", ["runs", 0, "together_updates_per_second"], 999_000, "Q-learning, Taxi"),
+        ("startup", ["runs", 2, "more_than_torch"], 0.11, "import babyagi_lib"),
+        ("startup", ["runs", 3, "more_than_torch"], 0.11, "import babyagi_lib.training"),
+        ("startup", ["runs", 4, "seconds"], 0.3, "help of the tool"),
+        ("whole_course", ["runs", 0, "seconds"], 1201, "every lesson and the book"),
+        ("whole_course", ["runs", 1, "seconds"], 61, "again"),
+        ("whole_course", ["runs", 2, "seconds"], 31, "the book alone"),
+    ],
+)
+def test_what_misses_an_aim_is_said_to_miss_it(tmp_path, name, path, value, unmet):
+    results = copy.deepcopy(RESULTS)
+    place = results[name]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    [row] = [row for row in aims.rows(folder_of(results, tmp_path)) if row.met is not True]
+    assert row.met is False and row.cells[-1] == "no" and row.work.startswith(unmet)
+
+
+def test_setfits_default_plan_is_the_peer_where_it_was_run_to_its_end():
+    result = copy.deepcopy(RESULTS["fewshot_banking77"])
+    result["runs"][0] |= {"seconds": 9000.0, "accuracy": 0.81}
+    [row] = aims.few_shot(result)
+    assert row.peer == "setfit, defaults" and row.theirs == "9,000 s, 0.810" and row.met is False
+
+
+def test_what_was_not_measured_is_not_called_met(tmp_path):
+    results = {name: copy.deepcopy(RESULTS[name]) for name in RESULTS if name != "startup"}
+    del results["ner_conll2003"]["share_of_matrix_rate"]
+    missing = [row for row in aims.rows(folder_of(results, tmp_path)) if row.met is not True]
+    assert [(row.work, row.met, row.cells[-1]) for row in missing] == [
+        ("the same, share of the matrix rate", None, "not measured"),
+        ("startup", None, "not measured"),
+    ]
+
+
+def test_the_printed_table_and_the_books_are_one(monkeypatch, capsys):
+    """On the published results: every row, and what stands in the way of an aim that is not met."""
+    rows = aims.rows(BENCHMARKS)
+    first = rows[0]
+    monkeypatch.setitem(aims.STANDS_IN_THE_WAY, (first.work, first.peer), "Something in its way.")
+    monkeypatch.setattr(aims, "rows", lambda _: [dataclasses.replace(first, met=False), *rows[1:]])
+    monkeypatch.setenv("COLUMNS", "250")
+    table.main()
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    page = paging.published(BENCHMARKS).replace("\u00a0", " ")
+    for row in rows[1:]:
+        assert " ".join(cell for cell in row.cells if cell) in printed
+        assert "| " + " | ".join(row.cells) + " |" in page
+    assert printed.count("Something in its way.") == page.count("Something in its way.") == 1
+    assert page.index("## Beside what people would use") < page.index("## Published run")
+
+
+# Growth
+
+
+def test_an_exponent_is_found_with_its_error():
+    sizes = [10, 100, 200, 400, 800]
+    cubes = [5.0] + [2e-3 * size**1.5 for size in sizes[1:]]
+    assert growth.exponent(sizes, cubes, start=100) == pytest.approx((1.5, 0), abs=1e-9)
+    assert growth.exponent(sizes, cubes, start=10)[0] < 1.2, "the first point is off the line, and was not left out"
+    draw = np.random.default_rng(0)
+    many = [
+        growth.exponent(sizes, [size * np.exp(0.1 * draw.standard_normal()) for size in sizes], 10) for _ in range(300)
+    ]
+    slopes, errors = np.array(many).T
+    assert slopes.mean() == pytest.approx(1, abs=0.01)
+    assert np.sqrt((errors**2).mean()) == pytest.approx(slopes.std(), rel=0.15), "the error says how much slopes vary"
+    with pytest.raises(ValueError, match="three sizes from 400 on, and there are 2"):
+        growth.exponent(sizes, cubes, start=400)
+
+
+def test_each_curve_is_fitted_to_its_own_runs():
+    runs = [
+        {"against": against, "size": size, "seconds": size**power, "memory_mb": 7.0 * size ** (2 * power)}
+        for against, power in (("sentences", 1), ("states", 0), ("runs", 0.5))
+        for size in (1000, 2000, 4000)
+    ]
+    found = {(curve["against"], curve["of"]): curve["exponent"] for curve in growth.curves(runs)}
+    assert found == {
+        ("sentences", "seconds"): 1,
+        ("sentences", "memory_mb"): 2,
+        ("states", "seconds"): 0,
+        ("states", "memory_mb"): 0,
+        ("runs", "seconds"): 0.5,
+        ("runs", "memory_mb"): 1,
+    }
+
+
+def hold(megabytes: int) -> dict:
+    return growth.measured(lambda: bytearray(os.urandom(2**20)) * megabytes) | {"process": os.getpid()}
+
+
+def test_a_point_is_measured_in_a_process_of_its_own():
+    """After a large one, the memory of a small one is its own."""
+    large, small = growth.alone(hold, 200), growth.alone(hold, 20)
+    assert len({large["process"], small["process"], os.getpid()}) == 3
+    assert 200 <= large["memory_mb"] < 230 and 20 <= small["memory_mb"] < 50
+    assert large["seconds"] > 0
+
+
+def test_the_worlds_are_worlds_of_that_size():
+    world = growth.drawn_world(50)
+    assert (world.states, world.actions) == (50, growth.ACTIONS) and world.acting.all()
+    assert growth.with_runs(4, "")["seconds"] > 0
+
+
+CURVE = {"against": "runs", "of": "seconds", "from_size": 10, "exponent": 1.0, "standard_error": 0.02}
+
+
+def drawn(points: list[tuple[float, float]], **changes: float) -> ElementTree.Element:
+    return ElementTree.fromstring(loglog.drawing(points, CURVE | changes, "runs", "seconds"))
+
+
+def line(svg: ElementTree.Element) -> tuple[float, float, float, float]:
+    path = next(path for path in svg.iter("path") if path.get("class") == "fitted")
+    return tuple(float(number) for number in re.findall(r"[-\d.]+", path.get("d")))
+
+
+@pytest.mark.parametrize(
+    "points", [[(10, 1), (100, 10), (1000, 100)], [(1, 0.3), (10, 0.3), (100, 3)], [(9, 5), (10, 5), (12, 5)]]
+)
+def test_a_drawing_shows_every_point_inside_its_frame(points):
+    svg = drawn(points)
+    places = [(float(c.get("cx")), float(c.get("cy"))) for c in svg.iter("circle")]
+    assert len(places) == len(points)
+    assert all(loglog.LEFT < x < loglog.WIDTH and 0 < y < loglog.HEIGHT - loglog.BELOW for x, y in places)
+    scale = [
+        (b[0] - a[0]) / np.log10(q[0] / p[0])
+        for a, b, p, q in zip(places, places[1:], points, points[1:], strict=False)
+    ]
+    assert scale == pytest.approx([scale[0]] * len(scale), rel=0.01)
+    for a, b, p, q in zip(places, places[1:], points, points[1:], strict=False):
+        assert a[1] - b[1] == pytest.approx(scale[0] * np.log10(q[1] / p[1]), abs=0.3), "a decade is as long upwards"
+
+
+def test_the_line_of_a_drawing_has_the_exponent_as_its_slope():
+    points = [(1, 3), (10, 1), (100, 10), (1000, 100)]
+    for exponent in (0.5, 1.0):
+        x0, y0, x1, y1 = line(drawn(points, exponent=exponent))
+        assert (y0 - y1) / (x1 - x0) == pytest.approx(exponent, abs=0.01)
+    places = [(float(c.get("cx")), float(c.get("cy"))) for c in drawn(points).iter("circle")]
+    assert line(drawn(points)) == pytest.approx((*places[1], *places[-1])), "from the first size it was fitted to"
+
+
+def test_a_drawing_says_what_it_shows():
+    svg = drawn([(10, 1), (1000, 100)])
+    assert svg.get("role") == "img" and "from 1 at 10 to 100 at 1,000" in svg.get("aria-label")
+    assert "exponent 1.00 ± 0.02, from 10 on" in svg.get("aria-label")
+    labels = [text.text for text in svg.iter("text")]
+    assert {"10", "100", "1,000", "runs", "seconds"} <= set(labels) and len(labels) <= 12
+
+
+def test_the_page_draws_a_result_that_has_curves(tmp_path):
+    runs = [
+        {"name": f"{against} {size}", "against": against, "size": size, "seconds": size / 7, "memory_mb": size * 2.0}
+        for against in ("sentences", "states", "runs")
+        for size in (600, 1200, 2400)
+    ]
+    result = {"title": "How it grows", "data": "d", "model": "m", "machine": "c", "date": "2026-01-01", "versions": {}}
+    growing = {"growth": result | {"runs": runs, "curves": growth.curves(runs)}, "q_learning": RESULTS["q_learning"]}
+    growing["q_learning"] = result | RESULTS["q_learning"]
+    page = paging.published(folder_of(growing, tmp_path))
+    captions = re.findall(r"<figcaption>(.+): exponent 1.00 ± 0.00, from", page)
+    assert captions == ["training"] * 2 + ["tabular learner"] * 4 and page.count("<svg") == 6
+    html = page[page.index("<style>") : page.index("</div>")]
+    assert "\n\n" not in html, "an empty line would end the HTML"
+
+
+# What it costs to start
+
+
+def test_the_dearest_imports_are_summed_by_package():
+    report = """noise
+import time: self [us] | cumulative | imported package
+import time:      1000 |       1000 |     rich.text
+import time:      2500 |       3500 |   rich
+import time:      3000 |       9000 | typer
+import time:        10 |         10 | re
+"""
+    assert startup.dearest(report, 2) == {"rich": 3.5, "typer": 3.0}
+
+
+def test_every_teaching_module_is_started():
+    names = startup.starts()
+    library = BENCHMARKS.parent / "babyagi_lib"
+    for path in [*library.glob("*.py"), *(library / "rl").glob("*.py")]:
+        module = ".".join(path.relative_to(library.parent).with_suffix("").parts).removesuffix(".__init__")
+        assert f"import {module}" in names or module == "babyagi_lib.rl"
+    assert not [name for name in names if ".course" in name]
+    assert {peer for _, peer in names.values()} <= set(names)
+    with pytest.raises(subprocess.CalledProcessError):
+        startup.seconds([sys.executable, "-c", "import no_such_module"])
+
+
+def test_help_loads_neither_rich_nor_torch_nor_numpy():
+    """What would make `babyagi --help` slow, without a clock; and no command's line is cut off."""
+    program = "import sys; from babyagi_lib.course.cli import main; sys.argv = ['babyagi', '--help']; main()"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "80"},
+    )
+    spent = startup.dearest(done.stderr, 1000)
+    assert "typer" in spent and not {"rich", "torch", "numpy", "IPython", "transformers"} & spent.keys()
+    commands = done.stdout.partition("Commands:")[2]
+    assert "refresh" in commands and "..." not in commands
+
+
+# The whole course
+
+
+def checkout(root: Path) -> Path:
+    """A checkout whose tool only notes where it was called, in a process that it starts elsewhere."""
+    tool = root / "babyagi_lib" / "course" / "cli.py"
+    tool.parent.mkdir(parents=True)
+    for folder in (tool.parent, tool.parent.parent):
+        (folder / "__init__.py").write_text("")
+    tool.write_text(
+        """
+import json, pathlib, subprocess, sys, time
+def main():
+    time.sleep(0.3)  # memory is looked at ten times a second
+    where = "import babyagi_lib; print(babyagi_lib.__file__)"
+    found = subprocess.run([sys.executable, "-c", where], cwd="/", capture_output=True, text=True).stdout.strip()
+    build = pathlib.Path("build")
+    build.mkdir(exist_ok=True)
+    with (build / "calls").open("a") as file:
+        file.write(f"{sys.argv[1]} {found}\\n")
+    entry = {"title": "Lesson 1. Made up: it is", "seconds": 1.5, "peak_memory_mb": 9}
+    (build / "report.json").write_text(json.dumps({"lessons": {"01_made_up": entry}}))
+"""
+    )
+    (root / ".gitignore").write_text("build/\n")
+    (root / "build").mkdir()
+    (root / "build" / "report.json").write_text("an old run")
+    git = ["git", "-C", str(root), "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    return root
+
+
+def test_the_course_is_measured_in_a_clone_with_the_clones_library(tmp_path):
+    folder = whole_course.clone(checkout(tmp_path / "here"), tmp_path / "a clone")
+    assert not (folder / "build").exists()
+    runs = whole_course.measure(folder)
+    assert [run["name"] for run in runs] == [*whole_course.STAGES, "Lesson 1. Made up, of it"]
+    assert all(run["seconds"] > 0 and run["peak_memory_mb"] > 5 for run in runs)
+    library = folder / "babyagi_lib" / "__init__.py"
+    calls = (folder / "build" / "calls").read_text().splitlines()
+    assert calls == [f"course {library}", f"course {library}", f"book {library}"]
+
+
+def test_a_stage_that_fails_has_no_time(tmp_path):
+    with pytest.raises(CourseError, match="no such lesson"):
+        whole_course.timed("raise SystemExit('no such lesson')", tmp_path)
