@@ -28,8 +28,8 @@ from babyagi_lib.course.links import Links
 COURSE = Course.find()
 LINKS = Links.read(COURSE.root)
 LESSONS = {f"notebooks/{lesson.name}.html": lesson for lesson in COURSE.lessons}
-LOOK_UP = ["glossary.html", "notation.html", "references.html", "teaching.html", "results.html"]
-PAGES = ["index.html", *LESSONS, *LOOK_UP, "search.html", "404.html"]
+LOOK_UP = ["glossary", "notation", "references", "teaching", "results", "dependencies"]
+PAGES = ["index.html", *LESSONS, *(f"{name}.html" for name in LOOK_UP), "search.html", "404.html"]
 LESSON = "notebooks/04_ner_finetuning.html"
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
