@@ -23,7 +23,9 @@ def babyagi(course: Path, arguments: list[str], output: Path, point: int) -> Non
 
     def count(path) -> None:
         nonlocal points
-        if not isinstance(path, int) and Path(os.fsdecode(path)).absolute().is_relative_to(course):
+        if isinstance(path, int) or os.fsdecode(path).startswith("<"):  # a pipe, or the terminal
+            return
+        if Path(os.fsdecode(path)).absolute().is_relative_to(course):
             points += 1
             if points == point:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -36,7 +38,7 @@ def babyagi(course: Path, arguments: list[str], output: Path, point: int) -> Non
         if event in ("c_call", "c_return") and isinstance(called.__self__, io.IOBase):
             file = called.__self__
             if called.__name__ in ("write", "close", "__exit__") and not file.closed and file.writable():
-                count(getattr(file, "name", -1))  # one in memory has no name
+                count(getattr(file, "name", "<memory>"))
 
     sys.addaudithook(change)
     sys.setprofile(write)

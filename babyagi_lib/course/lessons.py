@@ -306,7 +306,7 @@ def _must_fit(given: Any, lesson: Lesson, name: str, where: str) -> None:
     default = lesson.parameters[name]
     if not _fits(given, default):
         raise CourseError(
-            f"{where} {name}={reprlib.repr(given)}: {lesson.name} expects {_kind(default)}, such as {default!r}"
+            f"{where} {name}={reprlib.repr(given)[:60]}: {lesson.name} expects {_kind(default)}, such as {default!r}"
         )
 
 
