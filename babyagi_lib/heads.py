@@ -220,10 +220,13 @@ class TokenTagger(nn.Module):
                 raise SourceError(f"{folder} is not a saved tagger: it has no {name}. Save one with TokenTagger.save.")
         try:
             tagger = json.loads((folder / "tagger.json").read_text(encoding="utf-8"))
+            names = tagger["tag_names"]
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise TypeError("tagger.json: tag_names is no list of names")
             model = cls(AutoModel.from_config(AutoConfig.from_pretrained(folder)), **tagger)
             load_model(model, str(folder / "model.safetensors"))
             tokenizer = AutoTokenizer.from_pretrained(folder)
-        except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise SourceError(
                 f"{folder} is a damaged tagger ({first_line(error)}): save it once more with TokenTagger.save."
             ) from error

@@ -31,12 +31,12 @@ def read(folder: Path | None = None) -> dict[str, dict]:
         path = (folder or Path.cwd()) / FILE
         journal = json.loads(path.read_text(encoding="utf-8"))
         for done in journal.values():
-            if not isinstance(done["exercises"], list):
-                raise TypeError("exercises is no list")
+            if not isinstance(done["exercises"], list) or not all(isinstance(name, str) for name in done["exercises"]):
+                raise TypeError("exercises is no list of names")
             {int(number): int(tries) for number, tries in done["quiz"].items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise JournalError(f"{FILE} cannot be read ({error}); mend it, or delete it to start anew") from error
     return journal
 

@@ -5,6 +5,7 @@ python tests/bounds.py installed    the version of each direct dependency that i
 """
 
 import sys
+import sysconfig
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -28,14 +29,18 @@ def oldest(requirement: Requirement) -> str:
     return bound
 
 
+def distribution(name: str) -> metadata.Distribution | None:
+    """What is installed of that name; copies that others carry inside, as setuptools does, do not count."""
+    folders = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    return next(iter(metadata.distributions(name=name, path=folders)), None)
+
+
 if __name__ == "__main__":
     for requirement in requirements():
         if sys.argv[1:] == ["oldest"]:
             print(f"{requirement.name}=={oldest(requirement)}")
         elif sys.argv[1:] == ["installed"]:
-            try:
-                print(f"{requirement.name} {metadata.version(requirement.name)}  ({requirement.specifier})")
-            except metadata.PackageNotFoundError:
-                continue  # of an extra that is not installed here
+            if found := distribution(requirement.name):  # else of an extra that is not installed here
+                print(f"{requirement.name} {found.version}  ({requirement.specifier})")
         else:
             sys.exit(__doc__)

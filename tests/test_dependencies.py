@@ -3,7 +3,6 @@
 import ast
 import re
 import shutil
-from importlib import metadata
 
 import bounds
 import pytest
@@ -75,9 +74,8 @@ def stated(about) -> str:
 
 @each_dependency
 def test_licences_are_those_of_the_installed_packages(dependency):
-    try:
-        installed = metadata.distribution(dependency.name)
-    except metadata.PackageNotFoundError:
+    installed = bounds.distribution(dependency.name)
+    if installed is None:
         pytest.skip("of an extra that is not installed here, or an npm package")
     if installed.version.split("+")[0] != dependency.pinned:
         pytest.skip(f"installed {installed.version}, and the page speaks of {dependency.pinned}")

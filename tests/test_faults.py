@@ -585,6 +585,14 @@ def test_a_saved_tagger_that_was_cut_off(tmp_path, tokenizer, name, damage):
         heads.TokenTagger.load(folder)
 
 
+@pytest.mark.parametrize("names", ["B-LOC", 2, [1, 2], None])
+def test_a_saved_tagger_with_other_things_than_names(tmp_path, tokenizer, names):
+    folder = heads.TokenTagger(tiny_encoder(), ["O", "B-LOC"]).save(tmp_path / "tagger", tokenizer)
+    (folder / "tagger.json").write_text(json.dumps({"tag_names": names, "input_adapter": False}))
+    with pytest.raises(SourceError, match=r"tag_names is no list of names"):
+        heads.TokenTagger.load(folder)
+
+
 def test_a_saved_task_that_was_cut_off(tmp_path):
     encoder = tiny_encoder()
     path = adapters.save_task(

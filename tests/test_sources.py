@@ -117,6 +117,15 @@ def test_missing_folder_and_missing_split(tmp_path):
         sources.load_ner(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-of-that-name/corpus", "a\0b", "./a\0b"])
+@pytest.mark.parametrize(
+    "load", [sources.load_ner, sources.load_topics, sources.load_intents, sources.load_text, sources.load_encoder]
+)
+def test_a_name_that_no_folder_can_have(load, name):
+    with pytest.raises(SourceError):
+        load(name)
+
+
 def test_a_changed_data_file_is_refused(tmp_path):
     folder = shutil.copytree(sources.data_folder(), tmp_path / "data")
     sources.check_manifest(folder / "newswire")

@@ -214,6 +214,11 @@ def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_l
     assert batches == training.grouped_batches(lengths, batch_tokens, seed, at_least)
     if len(lengths) >= at_least:
         assert all(len(batch) >= at_least for batch in batches)
+    sizes, again = (
+        sorted((len(batch), max(lengths[i] for i in batch)) for batch in found)
+        for found in (batches, training.grouped_batches(lengths, batch_tokens, seed + 1, at_least))
+    )
+    assert sizes == again, "another epoch has other batches, of the same sizes"
     over = [b for b in batches if len(b) > at_least and max(lengths[i] for i in b) * len(b) > batch_tokens]
     assert len(over) <= (at_least > 1), "only a remainder too small to stand alone may make a batch larger"
 

@@ -83,7 +83,7 @@ def read_report(out: Path) -> dict[str, Any]:
         report = json.loads((out / REPORT).read_text(encoding="utf-8"))
         for entry in report["lessons"].values():
             entry.keys()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return {"lessons": {}}
     return report
 
@@ -100,7 +100,7 @@ def executed(lesson: Lesson, key: str, out: Path, report: dict[str, Any]) -> dic
     try:
         notebook = json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8"))
         return notebook if notebook["metadata"]["babyagi"].items() <= entry.items() else None
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
 
 

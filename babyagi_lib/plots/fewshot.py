@@ -8,9 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
-from scipy.stats import t
 
-from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, mean_and_interval, show
 
 COLOURS = {
     "nearest example": GREY,
@@ -40,9 +39,7 @@ def fewshot_curves(
     figure, axes = plt.subplots(figsize=(6.4, 4.0), constrained_layout=True)
     told, x = [], np.arange(len(along))
     for i, (name, found) in enumerate(curves.items()):
-        mean, half = found.mean(axis=0), None
-        if len(found) > 1:
-            half = t.ppf(0.975, len(found) - 1) * found.std(axis=0, ddof=1) / np.sqrt(len(found))
+        mean, half = mean_and_interval(found, axis=0)
         shift = 0.05 * (i - (len(curves) - 1) / 2)  # so that intervals of like height stay apart
         colour, marker = COLOURS.get(name, CATEGORIES[i]), MARKERS.get(name, "os^Dvp"[i])
         axes.errorbar(x + shift, mean, half, fmt=f"{marker}-", color=colour, capsize=3, markersize=5, label=name)
@@ -155,9 +152,7 @@ def labelling_curves(scores: dict[str, tuple[Sequence[int], dict[str, NDArray]]]
     for axes, (title, (counts, ways)) in zip(panels.flat, scores.items(), strict=True):
         styles = zip((GREY, ORANGE, BLUE), ("s-", "^--", "o:"), ways.items(), strict=False)
         for i, (colour, style, (name, found)) in enumerate(styles):
-            mean, half, n = found.mean(axis=0), None, len(found)
-            if n > 1:
-                half = t.ppf(0.975, n - 1) * found.std(axis=0, ddof=1) / np.sqrt(n)
+            mean, half = mean_and_interval(found, axis=0)
             x = np.array(counts) + 2 * (i - 1)
             axes.errorbar(x, mean, half, fmt=style, color=colour, capsize=2, markersize=4, label=name)
             told.append(f"{title}, {name}: {mean[0]:.2f} at {counts[0]}, {mean[-1]:.2f} at {counts[-1]}")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy.stats import t
 
-from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, mean_and_interval, show
 
 
 def losses_and_baselines(runs: dict[str, tuple[Sequence[float], Sequence[float], dict[str, float]]]) -> None:
@@ -133,10 +132,7 @@ def few_labels(counts: Sequence[int], scores: dict[str, np.ndarray], chance: flo
     figure, axes = plt.subplots(figsize=(6.2, 3.7), constrained_layout=True)
     told = []
     for (name, found), colour, marker in zip(scores.items(), (BLUE, ORANGE, GREEN), "o^s", strict=False):
-        mean = found.mean(axis=0)
-        half = None  # of one draw nothing is known but itself
-        if len(found) > 1:
-            half = t.ppf(0.975, len(found) - 1) * found.std(axis=0, ddof=1) / np.sqrt(len(found))
+        mean, half = mean_and_interval(found, axis=0)
         axes.plot(np.tile(counts, len(found)), found.ravel(), ".", color=colour, alpha=0.5, markersize=4)
         axes.errorbar(counts, mean, half, fmt=f"{marker}-", color=colour, capsize=3, label=name)
         told.append(f"{name}: " + ", ".join(f"{m:.2f} at {c}" for c, m in zip(counts, mean, strict=True)))

@@ -8,20 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy import stats
 
-from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, mean_and_interval, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
-
-
-def mean_and_interval(runs: NDArray) -> tuple[NDArray, NDArray]:
-    """Mean over the last axis and half the width of its 95% interval (Student's t), both without that axis."""
-    n = runs.shape[-1]
-    if n < 2:
-        return runs.mean(axis=-1), np.zeros(runs.shape[:-1])
-    return runs.mean(axis=-1), stats.t.ppf(0.975, n - 1) * runs.std(axis=-1, ddof=1) / np.sqrt(n)
 
 
 def grid_world(
@@ -82,7 +73,7 @@ def learning_figure(
     """
     figure, axis = plt.subplots(figsize=(6.4, 3.4), constrained_layout=True)
     for (name, runs), colour, dashes in zip(curves.items(), COLOURS, DASHES, strict=False):
-        mean, half = mean_and_interval(runs)
+        mean, half = mean_and_interval(runs, axis=-1)
         axis.plot(moments, mean, color=colour, linestyle=dashes, linewidth=2, label=name)
         axis.fill_between(moments, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
     for (name, value), dashes in zip((lines or {}).items(), (":", "--"), strict=False):
@@ -107,7 +98,7 @@ def learning_runs(
         figure.axes[0].set_ylim(bottom=low)
     told = []
     for name, runs in curves.items():
-        mean, half = mean_and_interval(runs)
+        mean, half = mean_and_interval(runs, axis=-1)
         told.append(f"{name}: from {mean[0]:.3g} to {mean[-1]:.3g}, plus or minus {half[-1]:.2g}")
     told += [f"{name} is at {value:.3g}" for name, value in (lines or {}).items()]
     count = next(iter(curves.values())).shape[-1]
@@ -140,7 +131,7 @@ def step_size_runs(
     left.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
     told = []
     for (name, runs), colour, dashes in zip(errors.items(), (ORANGE, BLUE, GREEN, PURPLE), DASHES, strict=False):
-        mean, half = mean_and_interval(runs)
+        mean, half = mean_and_interval(runs, axis=-1)
         right.loglog(moments, mean, color=colour, linestyle=dashes, linewidth=2, label=name)
         right.fill_between(moments, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
         told.append(f"{name}: {mean[-1]:.3f}")
@@ -221,7 +212,7 @@ def puzzle(
     """
     figure, axis = plt.subplots(figsize=(5.6, 2.9), constrained_layout=True)
     axis.plot(moments, runs[:, :20], color=GREY, linewidth=0.6, alpha=0.45)
-    mean, half = mean_and_interval(runs)
+    mean, half = mean_and_interval(runs, axis=-1)
     axis.plot(moments, mean, color=ORANGE, linewidth=2.2, label=f"mean of {runs.shape[-1]} runs")
     alt = f"Puzzle {number}: {measured}, mean of {runs.shape[-1]} runs, from {mean[0]:.3g} to {mean[-1]:.3g}, plus or minus {half[-1]:.2g}"
     if optimum:
@@ -249,7 +240,7 @@ def reply_values(rates: NDArray, values: dict[str, NDArray], learned: dict[float
         axis.plot(rates, curve, color=colour, linestyle=dashes, linewidth=3 if dashes == "-" else 1.6, label=name)
     told = []
     for number, (rate, runs) in enumerate(learned.items()):
-        mean, half = mean_and_interval(runs)
+        mean, half = mean_and_interval(runs, axis=-1)
         label = "Q-learning, 95% interval" if number == 0 else None
         axis.errorbar(rate, mean, yerr=half, fmt="o", color=ORANGE, capsize=3, markersize=5, label=label, zorder=5)
         told.append(f"{mean:.2f} at {rate:.0%}")

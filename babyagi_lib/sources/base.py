@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -91,15 +91,22 @@ def published(name: str) -> dict[str, Any]:
 
 def is_folder_name(name: str) -> bool:
     """True if `name` can only mean a folder: it exists, or is written as a path rather than `owner/name`."""
-    return Path(name).is_dir() or name.startswith((".", "/", "~", "\\")) or name.count("/") > 1 or "\\" in name
+    return is_there(name, Path.is_dir) or name.startswith((".", "/", "~", "\\")) or name.count("/") > 1 or "\\" in name
 
 
 def existing_folder(name: str, what: str) -> Path:
     """The folder of that name; if there is none, a `SourceError` that says what it was given for."""
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    if not is_there(name, Path.is_dir):
         raise SourceError(f"{name!r} was given for {what}, but there is no such folder (looked from {Path.cwd()}).")
-    return folder
+    return Path(name).expanduser()
+
+
+def is_there(name: str, kind: Callable[[Path], bool]) -> bool:
+    """True if a name is the path of something of that kind, `Path.is_dir` or `Path.is_file`."""
+    try:
+        return kind(Path(name).expanduser())
+    except (OSError, RuntimeError, ValueError):  # longer than a path can be, the home folder of nobody, a zero byte
+        return False
 
 
 @contextmanager

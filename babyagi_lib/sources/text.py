@@ -6,7 +6,7 @@ import platform
 import re
 from pathlib import Path
 
-from babyagi_lib.sources.base import SourceError, first_line, hub, is_folder_name
+from babyagi_lib.sources.base import SourceError, first_line, hub, is_folder_name, is_there
 from babyagi_lib.sources.files import read_text
 
 SHORTEST = 200  # characters of a document; what is shorter is a heading whose text stood elsewhere
@@ -32,10 +32,10 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
     if name == "python-manual":
         documents = list(python_manual().values())
         told = f"the manual of Python {platform.python_version()}"
-    elif is_folder_name(name) or Path(name).is_file():
-        path = Path(name).expanduser()
-        if not path.is_file():
+    elif is_folder_name(name) or is_there(name, Path.is_file):
+        if not is_there(name, Path.is_file):
             raise SourceError(f"{name!r} was given for a text, but there is no such file (looked from {Path.cwd()}).")
+        path = Path(name).expanduser()
         documents = re.split(r"\n\s*\n\s*\n", read_text(path).replace("\r", "\n"))
         told = f"file {path.name}"
     else:
