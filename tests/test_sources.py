@@ -265,6 +265,29 @@ print(json.dumps([corpus["train"][0], len(corpus["train"]), tags[0], tokenizer.c
     assert done.stdout.count("from the Hugging Face hub") == 2
 
 
+@pytest.mark.parametrize(
+    ("names", "column", "said"),
+    [
+        (["O", "PER"], "ner_tags", r"has the tags O, PER; expected ner_tags to be numbers of the names O, B-TYPE"),
+        (["O", "B-"], "ner_tags", "has the tags O, B-;"),
+        (["O", "B-" + "x" * 5000], "ner_tags", "has the tags O, B-xxx"),
+        (None, "ner_tags", r"has the tags \(no names\)"),
+        (["O", "B-PER"], "labels", r"the columns \['tokens', 'labels'\]; expected train, validation, test"),
+    ],
+)
+def test_a_corpus_of_another_kind_from_the_hub(monkeypatch, names, column, said):
+    from datasets import ClassLabel, Dataset, DatasetDict, Features, Sequence, Value
+
+    kind = ClassLabel(names=names) if names else Value("int64")
+    features = Features({"tokens": Sequence(Value("string")), column: Sequence(kind)})
+    rows = Dataset.from_dict({"tokens": [["Accra"]], column: [[1]]}, features=features)
+    found = DatasetDict(dict.fromkeys(("train", "validation", "test"), rows))
+    monkeypatch.setattr("datasets.load_dataset", lambda name: found)
+    with pytest.raises(SourceError, match=said) as told:
+        sources.load_ner("someone/corpus")
+    assert len(str(told.value)) < 300
+
+
 def test_real_conll_has_its_published_sizes(conll):
     corpus = sources.load_ner(str(conll))
     assert [len(corpus[s]) for s in ("train", "valid", "test")] == [14041, 3250, 3453]
