@@ -211,7 +211,9 @@ def main() -> None:
     runs = [
         full(setting, "this course's loop, with the input adapter", ours),
         full(setting, "this course's loop", ours, input_adapter=False),
+        full(setting, "this course's loop, another seed", ours, input_adapter=False, seed=1),
         full(setting, "this course's loop, with dropout", ours, input_adapter=False, dropout=True),
+        full(setting, "the same, another seed", ours, input_adapter=False, dropout=True, seed=1),
         full(setting, "transformers' run_ner recipe", peer),
     ]
     result = {

@@ -39,8 +39,13 @@ RESULTS = {  # every aim just met
         "speed_ratio_to_batches_of_16": 8.0,
         "share_of_matrix_rate": 0.30,
         "runs": [
-            {"name": "this course's loop, with the input adapter", "entity_f1_each_word_alone": 0.87},
-            {"name": "transformers' run_ner recipe", "entity_f1_each_word_alone": 0.87},
+            {"name": name, "tokens_per_second": speed, "entity_f1_each_word_alone": 0.87}
+            for name, speed in (
+                ("this course's loop, with the input adapter", 800),
+                ("transformers' run_ner recipe", 100),
+                ("this course's loop", 810),
+                ("this course's loop, another seed", 820),
+            )
         ],
     },
     "ner_prediction": {
@@ -106,10 +111,10 @@ def folder_of(results: dict, folder: Path) -> Path:
 
 def test_the_aims_of_made_up_results_are_met(tmp_path):
     rows = aims.rows(folder_of(RESULTS, tmp_path))
-    assert [row.met for row in rows] == [True] * 14
+    assert [row.met for row in rows] == [True] * 16
     by_work = {row.work: row for row in rows}
-    assert by_work["fine-tuning on CoNLL-2003, tokens/s and F1"].theirs == "100, 0.870"
-    assert by_work["fine-tuning on CoNLL-2003, tokens/s and F1"].ratio == "8.0×"
+    tuning = by_work["fine-tuning on CoNLL-2003, three epochs, tokens/s and F1"]
+    assert tuning.theirs == "100, 0.870" and tuning.ratio == "8.0×"
     few = by_work["77 intents, 8 examples of each, seconds and accuracy"]
     assert few.cells[1:4] == ("setfit, 20 pairs of each kind: 30 s, 0.800", "10 s, 0.800", "1/3")
     assert by_work["again, nothing changed"].cells[2:] == ("60 s", "", "under 60 s", "yes")
@@ -118,9 +123,11 @@ def test_the_aims_of_made_up_results_are_met(tmp_path):
 @pytest.mark.parametrize(
     ("name", "path", "value", "unmet"),
     [
-        ("ner_conll2003", ["speed_ratio_in_alternation"], 7.9, "fine-tuning"),
-        ("ner_conll2003", ["speed_ratio_to_batches_of_16"], 7.9, "the same, tokens/s"),
+        ("ner_conll2003", ["runs", 0, "tokens_per_second"], 799, "fine-tuning"),
+        ("ner_conll2003", ["speed_ratio_in_alternation"], 7.9, "the same in turns"),
+        ("ner_conll2003", ["speed_ratio_to_batches_of_16"], 7.9, "the same in turns"),
         ("ner_conll2003", ["runs", 0, "entity_f1_each_word_alone"], 0.869, "fine-tuning"),
+        ("ner_conll2003", ["runs", 2, "entity_f1_each_word_alone"], 0.869, "the same without"),
         ("ner_conll2003", ["share_of_matrix_rate"], 0.29, "the same, share"),
         ("ner_prediction", ["runs", 1, "ratio"], 4.9, "prediction"),
         ("ner_prediction", ["runs", 2, "ratio"], 4.9, "prediction"),
@@ -157,10 +164,8 @@ def test_setfits_default_plan_is_the_peer_where_it_was_run_to_its_end():
 
 def test_what_was_not_measured_is_not_called_met(tmp_path):
     results = {name: copy.deepcopy(RESULTS[name]) for name in RESULTS if name != "startup"}
-    del results["ner_conll2003"]["share_of_matrix_rate"]
     missing = [row for row in aims.rows(folder_of(results, tmp_path)) if row.met is not True]
     assert [(row.work, row.met, row.cells[-1]) for row in missing] == [
-        ("the same, share of the matrix rate", None, "not measured"),
         ("startup", None, "not measured"),
     ]
 
@@ -187,6 +192,18 @@ def test_the_printed_table_and_the_books_are_one(monkeypatch, capsys):
         assert "| " + " | ".join(row.cells) + " |" in page
     assert printed.count("Something in its way.") == page.count("Something in its way.") == 1
     assert page.index("## Beside what people would use") < page.index("## Published run")
+
+
+def test_lesson_4_may_say_what_it_says_of_dropout():
+    """Leaving it out saves a third of the time, and costs less F1 than another seed moves."""
+    result = json.loads((BENCHMARKS / "ner_conll2003.json").read_text(encoding="utf-8"))
+    runs = {run["name"]: run for run in result["runs"]}
+    without = [runs["this course's loop"], runs["this course's loop, another seed"]]
+    dropping = [runs["this course's loop, with dropout"], runs["the same, another seed"]]
+    seconds = [sum(run["training_seconds"] for run in both) for both in (without, dropping)]
+    assert 1 - seconds[0] / seconds[1] == pytest.approx(1 / 3, abs=0.05)
+    scores = np.array([[run["entity_f1_each_word_alone"] for run in both] for both in (without, dropping)])
+    assert scores.mean(axis=1)[1] - scores.mean(axis=1)[0] < np.ptp(scores, axis=1).min()
 
 
 # Growth
@@ -303,6 +320,7 @@ def test_padding_is_a_share_of_what_is_computed():
         ("aten::gelu_backward", "GELU"),
         ("aten::native_layer_norm_backward", "norms of layers"),
         ("aten::_fused_adamw_", "optimiser and clipping"),
+        ("aten::empty_strided", "new memory"),
         ("aten::embedding", "everything else"),
     ],
 )
