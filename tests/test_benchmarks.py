@@ -272,6 +272,8 @@ def test_a_drawing_has_every_point_and_a_line_of_that_exponent(exponent):
     assert dots.get_xydata().tolist() == [list(point) for point in points]
     assert line.get_xydata() == pytest.approx(np.array([points[1], points[-1]])), "from the first size it was fitted to"
     figure.canvas.draw()
+    labels = [text.get_text() for text in axes.get_xticklabels(which="both") if text.get_text()]
+    assert {"10", "100", "1,000"} <= {*labels} and len(labels) <= 6
     (left, right), (low, high) = np.log10(axes.get_xlim()), np.log10(axes.get_ylim())
     frame = axes.get_window_extent()
     scales = frame.width / (right - left), frame.height / (high - low)

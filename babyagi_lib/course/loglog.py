@@ -44,6 +44,7 @@ def drawing(points: Sequence[tuple[float, float]], curve: dict, y: str) -> Figur
     """
     import matplotlib.pyplot as plt
     import numpy as np
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     from babyagi_lib.plots.base import BLUE, GREY
 
@@ -54,6 +55,11 @@ def drawing(points: Sequence[tuple[float, float]], curve: dict, y: str) -> Figur
     axes.plot(ends, middle[1] * (ends / middle[0]) ** curve["exponent"], "--", color=GREY)
     axes.set(xlabel=curve["against"], ylabel=y)
     axes.set_aspect("equal", adjustable="datalim")
+    few_decades = points[-1][0] < 100 * points[0][0]
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,g}")
+        axis.set_minor_locator(LogLocator(subs=(3,)))
+        axis.set_minor_formatter("{x:,g}" if few_decades else NullFormatter())
     return figure
 
 
