@@ -693,6 +693,7 @@ PLACES = [place for place in places(PLAIN_NOTEBOOK) if place]
 
 
 @given(st.sampled_from(PLACES), json_values, st.booleans())
+@example(("cells", 1, "cell_type"), "", False)
 @fuzz(500)
 def test_a_notebook_with_a_changed_part_is_used_or_its_cell_is_named(folder, checkout, place, value, lost):
     notebook = deepcopy(PLAIN_NOTEBOOK)
@@ -712,7 +713,9 @@ def test_a_notebook_with_a_changed_part_is_used_or_its_cell_is_named(folder, che
     if place[0] == "cells" and len(place) > 1 and not (lost and len(place) == 2):
         assert f", cell {place[1]}" in said or "0 cells tagged" in said
     nameless = place[:3] in {("cells", 0, "source"), ("cells", 1, "source"), ("cells", 1, "metadata")} or len(place) < 3
-    assert nameless or refusal(Exception, nbformat.validate, notebook), "nbformat thinks it is valid"
+    if not nameless:
+        with pytest.raises(Exception):  # noqa: B017 - of many kinds: nbformat itself trips over some
+            nbformat.validate(notebook)
 
 
 @given(
