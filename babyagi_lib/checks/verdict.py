@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import functools
 import linecache
+import signal
 import sys
 import threading
 import traceback
@@ -79,6 +80,8 @@ def _time_limit() -> Iterator[None]:
         late.set()
         _thread.interrupt_main()
 
+    # Where a shell runs Python in the background, interruptions are ignored, and the timer would ring unheard.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(LIMIT, interrupt)
     timer.daemon = True
     timer.start()
@@ -94,6 +97,9 @@ def _time_limit() -> Iterator[None]:
         raise TimeoutError(
             f"your code took longer than {LIMIT:.0f} seconds and was stopped. Is there a loop that never ends?"
         ) from None
+    finally:
+        if before is not None:  # else it was set by something other than Python
+            signal.signal(signal.SIGINT, before)
 
 
 def _blame(error: Exception) -> str:
