@@ -1,4 +1,4 @@
-"""YAML files that people edit by hand: plain values only, and no key twice. Used by `quiz` and by the tool's profiles."""
+"""YAML files that people edit by hand: plain values only, and no key twice. Used by `quiz` and by the tool."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ Answers are in a module per lesson, `mutants_*.py`. The notebooks' own stubs and
 checks in test_notebooks.py.
 """
 
+import functools
 import signal
 
 import mutants_adapters
@@ -65,10 +66,10 @@ def test_every_check_belongs_to_a_lesson():
 
 
 @pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
-def test_an_answer_that_never_ends_is_stopped(monkeypatch, handler):
+def test_an_answer_that_never_ends_is_stopped(monkeypatch, request, handler):
     """Also where interruptions are ignored, as in what a shell runs in the background."""
     monkeypatch.setattr(verdict, "LIMIT", 0.2)
-    before = signal.signal(signal.SIGINT, handler)
+    request.addfinalizer(functools.partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, handler)))
 
     def endless(a, b):
         while True:
@@ -77,7 +78,7 @@ def test_an_answer_that_never_ends_is_stopped(monkeypatch, handler):
     found = checks.cosine(endless)
     assert found.status == "not yet" and "loop that never ends" in found.message
     assert checks.cosine(mutants_start.right).status == "correct", "and the next check is not disturbed"
-    assert signal.signal(signal.SIGINT, before) is handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_an_error_is_told_with_the_learners_line():

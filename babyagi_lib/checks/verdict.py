@@ -82,10 +82,10 @@ def _time_limit() -> Iterator[None]:
 
     # Where a shell runs Python in the background, interruptions are ignored, and the timer would ring unheard.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(LIMIT, interrupt)
-    timer.daemon = True
-    timer.start()
     try:
+        timer = threading.Timer(LIMIT, interrupt)
+        timer.daemon = True
+        timer.start()
         try:
             yield
         finally:

@@ -26,8 +26,8 @@ STANDS_IN_THE_WAY: dict[tuple[str, str], str] = {
         "seen, it is far above."
     ),
     ("the same in turns of one short epoch, tokens/s", RUN_NER): (
-        "Turns of seconds drift less than trainings of minutes, on which the first row stands; in these three the ratio "
-        "lay between 7.9 and 9.0."
+        "Just below the aim, where the trainings in the first row are above it: turns of seconds leave the machine less time "
+        "to drift, trainings of minutes average over more."
     ),
     ("the same in turns of one short epoch, tokens/s", f"{RUN_NER}, batches of 16"): (
         "Larger batches help their side too, and would help ours ('What makes training fast' has the speeds), but leave "
@@ -37,12 +37,11 @@ STANDS_IN_THE_WAY: dict[tuple[str, str], str] = {
         "Half of the time goes into matrix products ('What makes training fast' has the profile), and these are smaller "
         "than the one that the rate is taken from. The rest is casts between 32 and 16 bits, new memory, sums, "
         "activations, the optimiser. To fuse them is a compiler's work: torch.compile, tried on this work, needs a C++ "
-        "compiler on the learner's machine and most of a minute before the first step, longer than lesson 4 trains."
+        "compiler on the learner's machine, and compiles before its first step for longer than lesson 4 trains."
     ),
     ("evaluation of names, sentences/s and F1", "the Trainer and seqeval"): (
-        "A quarter of `predict` goes into casting weights and states to 16 bits. With weights kept in 16 bits it took 3.1 s "
-        "in place of 3.7, at an F1 of .8619 in place of .8624; but then there would be a second copy of the model to "
-        "explain."
+        "Under mixed precision every batch casts weights and states to 16 bits once more. Weights kept in 16 bits would save "
+        "part of that, but then there would be a second copy of the model to explain."
     ),
 }
 

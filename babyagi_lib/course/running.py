@@ -18,6 +18,8 @@ from typing import Any
 from babyagi_lib.course.lessons import Course, CourseError, Lesson, cannot_write, figures, versions, write_atomically
 
 REPORT = "report.json"
+# What reading JSON raises where a file is missing, damaged, or JSON of another shape.
+UNREADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError)
 
 
 def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str], out: Path) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def read_report(out: Path) -> dict[str, Any]:
         report = json.loads((out / REPORT).read_text(encoding="utf-8"))
         for entry in report["lessons"].values():
             entry.keys()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except UNREADABLE:
         return {"lessons": {}}
     return report
 
@@ -100,7 +102,7 @@ def executed(lesson: Lesson, key: str, out: Path, report: dict[str, Any]) -> dic
     try:
         notebook = json.loads((out / f"{lesson.name}.ipynb").read_text(encoding="utf-8"))
         return notebook if notebook["metadata"]["babyagi"].items() <= entry.items() else None
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

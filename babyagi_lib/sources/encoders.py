@@ -36,7 +36,7 @@ def load_encoder(name: str = "embedded") -> tuple[PreTrainedModel, PreTrainedTok
     from transformers.utils import logging
 
     # On a CPU, torch's fused attention multiplies many small blocks one by one; for texts as short as sentences, three
-    # plain matrix products are faster (benchmarks/ner_finetuning.py).
+    # plain matrix products are faster (benchmarks/training_speed.py).
     attention = "sdpa" if torch.cuda.is_available() else "eager"
     way = nullcontext()
     if name == "embedded":
