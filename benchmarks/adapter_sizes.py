@@ -11,17 +11,13 @@ lesson 2 takes its learning rates and its explorer from there. About eight minut
 from __future__ import annotations
 
 import copy
-import json
 import statistics
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 
+import results
 import torch
 
 from babyagi_lib import adapters, heads, sources, tagging, training
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 SENTENCES, EPOCHS, BATCH_PIECES = 240, 3, 256
 SEEDS = (0, 1)
@@ -119,21 +115,18 @@ def main() -> None:
                 }
             )
             print(runs[-1], flush=True)
-    result = {
-        "title": "Sizes of adapters",
-        "data": f"newswire, {SENTENCES} training sentences, {EPOCHS} epochs, entity F1 on the {len(setting.gold)} "
+    results.write(
+        "adapter_sizes",
+        title="Sizes of adapters",
+        data=f"newswire, {SENTENCES} training sentences, {EPOCHS} epochs, entity F1 on the {len(setting.gold)} "
         f"sentences of validation, seeds {' and '.join(map(str, SEEDS))}",
-        "model": "all-MiniLM-L6-v2, embedded",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "settings": {"sentences": SENTENCES, "epochs": EPOCHS, "batch_pieces": BATCH_PIECES},
-        "rates": {method: rates(method, rate) for method, rate in chosen.items()},
-        "tried": tried,
-        "seconds": round(time.perf_counter() - started),
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("adapter_sizes.json"), json.dumps(result, indent=1) + "\n")
+        model=results.MINILM,
+        settings={"sentences": SENTENCES, "epochs": EPOCHS, "batch_pieces": BATCH_PIECES},
+        rates={method: rates(method, rate) for method, rate in chosen.items()},
+        tried=tried,
+        seconds=round(time.perf_counter() - started),
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

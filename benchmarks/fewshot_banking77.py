@@ -21,17 +21,14 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import results
 
 from babyagi_lib import fewshot, sources
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 if TYPE_CHECKING:
     from setfit import SetFitModel
@@ -163,18 +160,15 @@ def write_result(rows: list[dict]) -> None:
             if len(found) > 1:
                 run["accuracy_by_draw"] = ", ".join(f"{row['accuracy']:.4f}" for row in found)
             runs.append(run)
-    result = {
-        "title": "Few-shot learning on banking77, beside setfit",
-        "data": "banking77, 77 categories, accuracy on its 3,080 test messages; draw 0 for every method, draws 0 to 2 for ours",
-        "model": "all-MiniLM-L6-v2, embedded",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions()
-        | {package: metadata.version(package) for package in ("setfit", "sentence-transformers")},
-        "seconds": round(sum(row.get("seconds", 0) for row in rows)),
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("fewshot_banking77.json"), json.dumps(result, indent=1) + "\n")
+    results.write(
+        "fewshot_banking77",
+        title="Few-shot learning on banking77, beside setfit",
+        data="banking77, 77 categories, accuracy on its 3,080 test messages; draw 0 for every method, draws 0 to 2 for ours",
+        model=results.MINILM,
+        packages=("setfit", "sentence-transformers"),
+        seconds=round(sum(row.get("seconds", 0) for row in rows)),
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

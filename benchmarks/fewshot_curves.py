@@ -18,14 +18,12 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import results
 
 from babyagi_lib import fewshot, sources
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 SHOTS, DRAWS = (1, 2, 4, 8, 16), 10
 METHODS = ("nearest example", "nearest centroid", "linear probe", "fine-tuning", "contrastive, then probe")
@@ -123,18 +121,15 @@ def write_result(rows: list[dict], draws: int, asked: int) -> None:
                     "seconds": round(statistics.mean(one["seconds"] for one in found), 2),
                 }
             )
-    result = {
-        "title": "Few-shot learning curves",
-        "data": f"support_intents, 24 categories, accuracy on {asked} test messages, {draws} draws (seeds 0 to {draws - 1})",
-        "model": "all-MiniLM-L6-v2, embedded",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "settings": {"draws": draws, "texts_a_batch": fewshot.TEXTS, "probe_C": fewshot.PROBE_C},
-        "seconds": round(sum(row["seconds"] for row in rows)),
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("fewshot_curves.json"), json.dumps(result, indent=1) + "\n")
+    results.write(
+        "fewshot_curves",
+        title="Few-shot learning curves",
+        data=f"support_intents, 24 categories, accuracy on {asked} test messages, {draws} draws (seeds 0 to {draws - 1})",
+        model=results.MINILM,
+        settings={"draws": draws, "texts_a_batch": fewshot.TEXTS, "probe_C": fewshot.PROBE_C},
+        seconds=round(sum(row["seconds"] for row in rows)),
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

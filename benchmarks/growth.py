@@ -3,18 +3,16 @@
     python benchmarks/growth.py [../conll2003]
 
 Training is one epoch as in `ner_finetuning.py`, on sentences drawn from CoNLL-2003's training set; without the folder on
-newswire's, which has fewer. The tabular learner makes as many updates in each run in a
-world drawn at random. Each point is measured in a process of its own, so that its peak memory is its own; what that process
-had before the work began (Python, libraries, encoder, corpus) is subtracted. The points take turns, and the median counts.
-An exponent is the slope of a straight line through the points on logarithmic axes, from the size on at which the work
-itself outweighs what any size costs. The result goes to `growth.json` beside this file. A quarter of an hour; run it with
-nothing else running.
+newswire's, which has fewer. The tabular learner makes as many updates in each run in a world drawn at random. Each point
+is measured in a process of its own, so that its peak memory is its own; what that process had before the work began
+(Python, libraries, encoder, corpus) is subtracted. The points take turns, and the median counts. An exponent is the slope
+of a straight line through the points on logarithmic axes, from the size on at which the work itself outweighs what any
+size costs. The result goes to `growth.json` beside this file. A quarter of an hour; run it with nothing else running.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import resource
 import statistics
@@ -22,16 +20,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+import results
 
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 from babyagi_lib.rl import tabular
 from babyagi_lib.rl.mdp import MDP
 
@@ -176,20 +172,17 @@ def main() -> None:
         }
         for (against, size), points in found.items()
     ]
-    result = {
-        "title": "How time and memory grow",
-        "data": f"one epoch on up to {there:,} sentences of {Path(arguments.corpus).name}; {STEPS:,} steps in each run of the "
+    results.write(
+        "growth",
+        title="How time and memory grow",
+        data=f"one epoch on up to {there:,} sentences of {Path(arguments.corpus).name}; {STEPS:,} steps in each run of the "
         f"tabular learner, {USUAL_RUNS} runs or {USUAL_STATES} states where the other grows; median of {arguments.repeats} "
         "turns; memory beyond what the process had before",
-        "model": "all-MiniLM-L6-v2, embedded; tabular Q-learning",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "settings": {"steps": STEPS, "states": USUAL_STATES, "runs": USUAL_RUNS, "repeats": arguments.repeats},
-        "curves": curves(runs),
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("growth.json"), json.dumps(result, indent=1) + "\n")
+        model=f"{results.MINILM}; tabular Q-learning",
+        settings={"steps": STEPS, "states": USUAL_STATES, "runs": USUAL_RUNS, "repeats": arguments.repeats},
+        curves=curves(runs),
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

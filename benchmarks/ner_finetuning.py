@@ -13,19 +13,15 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 
+import results
 import torch
 from datasets import DatasetDict
 
 from babyagi_lib import heads, sources, tagging, training
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 # The recipe of transformers' examples/pytorch/token-classification/run_ner.py: the Trainer's own defaults.
 PEER = {"per_device_train_batch_size": 8, "learning_rate": 5e-5}
@@ -216,18 +212,15 @@ def main() -> None:
         full(setting, "the same, another seed", ours, input_adapter=False, dropout=True, seed=1),
         full(setting, "transformers' run_ner recipe", peer),
     ]
-    result = {
-        "title": "Fine-tuning MiniLM on CoNLL-2003",
-        "data": f"CoNLL-2003, {len(setting.corpus['train']):,} training and {len(setting.corpus['test']):,} test sentences",
-        "model": "all-MiniLM-L6-v2, embedded",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "settings": {"ours": OURS, "peer": PEER, "epochs": EPOCHS},
+    results.write(
+        "ner_conll2003",
+        title="Fine-tuning MiniLM on CoNLL-2003",
+        data=f"CoNLL-2003, {len(setting.corpus['train']):,} training and {len(setting.corpus['test']):,} test sentences",
+        model=results.MINILM,
+        settings={"ours": OURS, "peer": PEER, "epochs": EPOCHS},
         **speeds,
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("ner_conll2003.json"), json.dumps(result, indent=1) + "\n")
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

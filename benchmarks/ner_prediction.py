@@ -15,22 +15,19 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import results
 import torch
 from ner_finetuning import OURS, Setting, ours
 
 from babyagi_lib import sources, tagging, training
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 Tags = list[list[str]]
 
@@ -140,16 +137,21 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         trained = Trained(arguments.corpus, folder)
-        result = compare(trained, arguments.repeats)
-    result |= {
-        "data": f"{Path(arguments.corpus).name}, {len(trained.words):,} test sentences; median of {arguments.repeats} turns",
-        "settings": {"ours": OURS, "repeats": arguments.repeats},
-    }
-    write_atomically(Path(__file__).with_name("ner_prediction.json"), json.dumps(result, indent=1) + "\n")
+        runs = compare(trained, arguments.repeats)
+    pieces = zip(trained.tokenizer(trained.texts)["input_ids"], trained.encoded.windows, strict=True)
+    results.write(
+        "ner_prediction",
+        title="Finding names with a trained model",
+        data=f"{Path(arguments.corpus).name}, {len(trained.words):,} test sentences; median of {arguments.repeats} turns",
+        model=f"{results.MINILM}, trained for one epoch",
+        settings={"ours": OURS, "repeats": arguments.repeats},
+        sentences_with_the_same_pieces=sum(of_text == window["input_ids"] for of_text, window in pieces),
+        runs=runs,
+    )
 
 
-def compare(trained: Trained, repeats: int) -> dict:
-    """All ways through the same sentences, taking turns: what the file will say of them."""
+def compare(trained: Trained, repeats: int) -> list[dict]:
+    """All ways through the same sentences, taking turns: what was measured of each."""
     prediction = {
         "prediction, this course": trained.tags,
         "prediction, this course, best valid path": lambda: trained.tags(valid=True),
@@ -185,16 +187,7 @@ def compare(trained: Trained, repeats: int) -> dict:
             run["ratio"] = round(statistics.median(ratios), 2)
         runs.append(run)
         print(run, flush=True)
-    pieces = zip(trained.tokenizer(trained.texts)["input_ids"], trained.encoded.windows, strict=True)
-    return {
-        "title": "Finding names with a trained model",
-        "model": "all-MiniLM-L6-v2, embedded, trained for one epoch",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "sentences_with_the_same_pieces": sum(of_text == window["input_ids"] for of_text, window in pieces),
-        "runs": runs,
-    }
+    return runs
 
 
 if __name__ == "__main__":

@@ -11,16 +11,12 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import statistics
-from datetime import UTC, datetime
-from pathlib import Path
 
+import results
 import torch
 
 from babyagi_lib import heads, sources, tagging, training
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 EPOCHS = 6
 SEEDS = (0, 1, 2)
@@ -70,14 +66,12 @@ def main() -> None:
             runs.setdefault(name, []).append(round(f1(model, conll["test"], test), 4))
             print(seed, name, runs[name][-1], flush=True)
     means = {name: statistics.mean(values) for name, values in runs.items()}
-    result = {
-        "title": "The newswire corpus, tested on CoNLL-2003",
-        "data": f"CoNLL-2003 test, 3,453 sentences, after training on {size:,} sentences of each corpus for {EPOCHS} epochs",
-        "model": "all-MiniLM-L6-v2, embedded, with the input adapter",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "runs": [
+    results.write(
+        "newswire_quality",
+        title="The newswire corpus, tested on CoNLL-2003",
+        data=f"CoNLL-2003 test, 3,453 sentences, after training on {size:,} sentences of each corpus for {EPOCHS} epochs",
+        model=f"{results.MINILM}, with the input adapter",
+        runs=[
             {
                 "name": f"trained on {name}",
                 "entity_f1_mean": round(means[name], 3),
@@ -85,10 +79,8 @@ def main() -> None:
             }
             for name, values in runs.items()
         ],
-        "share": round(means["newswire"] / means["CoNLL-2003"], 3),
-    }
-    write_atomically(Path(__file__).with_name("newswire_quality.json"), json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+        share=round(means["newswire"] / means["CoNLL-2003"], 3),
+    )
 
 
 if __name__ == "__main__":

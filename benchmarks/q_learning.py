@@ -12,19 +12,14 @@ run it with nothing else running.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import time
-from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path
 
 import gymnasium
 import numpy as np
+import results
 
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 from babyagi_lib.rl import exact, tabular
 from babyagi_lib.rl.mdp import MDP, from_gymnasium
 
@@ -96,18 +91,16 @@ def main() -> None:
     for name in WORK:
         runs.append(compare(name))
         print(runs[-1], flush=True)
-    result = {
-        "title": "Q-learning, many runs at a time",
-        "data": f"{RUNS} runs side by side, {PLAIN_RUNS} of the plain loop, as many updates in each run; median of {REPEATS} turns",
-        "model": "tabular Q-learning",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions() | {"gymnasium": metadata.version("gymnasium")},
-        "settings": {"runs": RUNS, "plain_runs": PLAIN_RUNS, "repeats": REPEATS, "gamma": GAMMA, "epsilon": EPSILON},
-        "seconds": round(time.perf_counter() - started),
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("q_learning.json"), json.dumps(result, indent=1) + "\n")
+    results.write(
+        "q_learning",
+        title="Q-learning, many runs at a time",
+        data=f"{RUNS} runs side by side, {PLAIN_RUNS} of the plain loop, as many updates in each run; median of {REPEATS} turns",
+        model="tabular Q-learning",
+        packages=("gymnasium",),
+        settings={"runs": RUNS, "plain_runs": PLAIN_RUNS, "repeats": REPEATS, "gamma": GAMMA, "epsilon": EPSILON},
+        seconds=round(time.perf_counter() - started),
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

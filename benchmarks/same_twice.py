@@ -10,17 +10,16 @@ result goes to `same_twice.json` beside this file. Three quarters of an hour; st
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-from babyagi_lib.course.lessons import Course, versions, write_atomically
-from babyagi_lib.course.running import machine, run
+import results
+
+from babyagi_lib.course.lessons import Course
+from babyagi_lib.course.running import run
 from babyagi_lib.measured import differing, is_timing
 
-HERE = Path(__file__).parent
 RUNS = {"first": 2, "when run again": 2, "with one thread": 1}  # name: threads
 POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -68,18 +67,15 @@ def main() -> None:
     for one in moved:
         print(f"{one['lesson']:24} {one['figure']:28} {one['run']:15} {one['first']!r:22} {one['then']!r}")
     print(*rows, sep="\n")
-    result = {
-        "title": "The same seed twice, and on one thread",
-        "data": "every figure that the lessons publish, times and speeds aside, to the last bit; their assertions held in all three runs",
-        "model": "the lessons in full size, twice with two threads, once with one",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "seconds": round(sum(entry["seconds"] for lessons in entries.values() for entry in lessons.values())),
-        "differing": moved,
-        "runs": rows,
-    }
-    write_atomically(HERE / "same_twice.json", json.dumps(result, indent=1) + "\n")
+    results.write(
+        "same_twice",
+        title="The same seed twice, and on one thread",
+        data="every figure that the lessons publish, times and speeds aside, to the last bit; their assertions held in all three runs",
+        model="the lessons in full size, twice with two threads, once with one",
+        seconds=round(sum(entry["seconds"] for lessons in entries.values() for entry in lessons.values())),
+        differing=moved,
+        runs=rows,
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ with nothing else running.
 from __future__ import annotations
 
 import argparse
-import json
 import pkgutil
 import re
 import statistics
@@ -19,14 +18,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
+
+import results
 
 import babyagi_lib
 from babyagi_lib import rl
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 TOOL = Path(sys.executable).with_name("babyagi")
 TORCH, NOTHING = "import torch", "python, doing nothing"
@@ -90,18 +87,16 @@ def main() -> None:
     ).stderr
     imports = dearest(report)
     told = ", ".join(f"{name} {spent:.0f} ms" for name, spent in imports.items())
-    result = {
-        "title": "What it costs to start",
-        "data": f"whole processes, median of {arguments.repeats} turns; on imports the help spends most with {told}",
-        "model": "no model",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions() | {"typer": metadata.version("typer")},
-        "settings": {"repeats": arguments.repeats},
-        "dearest_imports_of_help_in_milliseconds": imports,
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("startup.json"), json.dumps(result, indent=1) + "\n")
+    results.write(
+        "startup",
+        title="What it costs to start",
+        data=f"whole processes, median of {arguments.repeats} turns; on imports the help spends most with {told}",
+        model="no model",
+        packages=("typer",),
+        settings={"repeats": arguments.repeats},
+        dearest_imports_of_help_in_milliseconds=imports,
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

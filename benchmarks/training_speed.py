@@ -13,22 +13,19 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import random
 import statistics
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+import results
 import torch
 from ner_finetuning import OURS, STRETCH, Setting
 from torch.profiler import ProfilerActivity, profile
 
 from babyagi_lib import heads, training
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
 
 RECIPE = "the recipe"
 KINDS = {  # of operations, by what their names begin with; the first that fits
@@ -137,19 +134,16 @@ def main() -> None:
     runs += [{"name": f"of the recipe's time: {name}", "share": round(share, 3)} for name, share in spent.items()]
     lengths = [len(example["input_ids"]) for example in examples]
     unused = padding(lengths, training.grouped_batches(lengths, OURS["batch_tokens"], seed=0))
-    result = {
-        "title": "What makes training fast",
-        "data": f"one epoch on {len(examples):,} sentences of {Path(arguments.corpus).name}, of which the recipe's batches make "
+    results.write(
+        "training_speed",
+        title="What makes training fast",
+        data=f"one epoch on {len(examples):,} sentences of {Path(arguments.corpus).name}, of which the recipe's batches make "
         f"{unused:.1%} padding; median of {arguments.repeats} turns; shares are of the time of torch's operations",
-        "model": "all-MiniLM-L6-v2, embedded",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "settings": {"recipe": OURS, "repeats": arguments.repeats},
-        "runs": runs,
-    }
+        model=results.MINILM,
+        settings={"recipe": OURS, "repeats": arguments.repeats},
+        runs=runs,
+    )
     print(*runs, sep="\n")
-    write_atomically(Path(__file__).with_name("training_speed.json"), json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,17 +10,17 @@ hour; run it with nothing else running.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from babyagi_lib.course.lessons import CourseError, versions, write_atomically
-from babyagi_lib.course.running import machine, peak_memory, read_report
+import results
+
+from babyagi_lib.course.lessons import CourseError
+from babyagi_lib.course.running import peak_memory, read_report
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"from nothing": "course", "again, nothing changed": "course", "the book alone": "book"}
@@ -73,16 +73,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = clone(ROOT, Path(scratch) / "course")
         runs = measure(folder)
-    result = {
-        "title": "The whole course",
-        "data": "babyagi course in a fresh clone, again with nothing changed, then babyagi book",
-        "model": "all that the lessons use",
-        "machine": machine(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions(),
-        "runs": runs,
-    }
-    write_atomically(Path(__file__).with_name("whole_course.json"), json.dumps(result, indent=1) + "\n")
+    results.write(
+        "whole_course",
+        title="The whole course",
+        data="babyagi course in a fresh clone, again with nothing changed, then babyagi book",
+        model="all that the lessons use",
+        runs=runs,
+    )
 
 
 if __name__ == "__main__":

@@ -21,10 +21,38 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 
 import growth  # noqa: E402
+import results  # noqa: E402
 import startup  # noqa: E402
 import table  # noqa: E402
 import training_speed  # noqa: E402
 import whole_course  # noqa: E402
+
+# What they leave behind
+
+
+def test_a_result_names_its_machine_and_versions_and_appears_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "results.py"))
+    told = {"title": "T", "data": "D", "model": "M"}
+    results.write("made_up", **told, packages=["pytest"], settings={"repeats": 3}, runs=[{"name": "one"}])
+    left = json.loads((tmp_path / "made_up.json").read_text(encoding="utf-8"))
+    assert left.items() >= (told | {"settings": {"repeats": 3}, "runs": [{"name": "one"}]}).items()
+    assert "CPU core" in left["machine"] and re.fullmatch(r"\d{4}-\d\d-\d\d", left["date"])
+    assert left["versions"]["pytest"] == pytest.__version__ and left["versions"]["torch"]
+
+    with pytest.raises(TypeError):  # what JSON does not have
+        results.write("made_up", **told, runs=[{"name": "two", "score": object()}])
+    assert json.loads((tmp_path / "made_up.json").read_text(encoding="utf-8")) == left
+    assert {path.name for path in tmp_path.iterdir()} == {"made_up.json"}
+
+
+def test_every_result_has_its_script():
+    written = {
+        name
+        for script in BENCHMARKS.glob("*.py")
+        for name in re.findall(r'results\.write\(\s*"(\w+)"', script.read_text(encoding="utf-8"))
+    }
+    assert written >= {path.stem for path in BENCHMARKS.glob("*.json")}
+
 
 # The aims
 
