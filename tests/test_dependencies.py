@@ -93,10 +93,8 @@ def test_licences_are_those_of_the_installed_packages(dependency):
 @pytest.fixture
 def checkout(tmp_path):
     """The files that the page is made of, to be changed."""
-    for name in ("pyproject.toml", "constraints.txt", dependencies.FACTS, *{"Makefile", "environment.yml"}):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(COURSE.root / name, tmp_path / name)
-    for name in ("tests/test_book.py", "babyagi_lib/course/book.py"):
+    named = ("pyproject.toml", "constraints.txt", "Makefile", "environment.yml", "tests/test_book.py")
+    for name in (*named, "babyagi_lib/course/book.py", dependencies.FACTS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(COURSE.root / name, tmp_path / name)
     assert dependencies.read(tmp_path) == FOUND
