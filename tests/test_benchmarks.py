@@ -15,13 +15,15 @@ import pytest
 
 from babyagi_lib.course import aims, loglog
 from babyagi_lib.course import pages as paging
-from babyagi_lib.course.lessons import CourseError
+from babyagi_lib.course.lessons import Course, CourseError, figures, source
+from babyagi_lib.measured import MIME, Figure, bundle
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 
 import growth  # noqa: E402
 import results  # noqa: E402
+import same_twice  # noqa: E402
 import startup  # noqa: E402
 import table  # noqa: E402
 import training_speed  # noqa: E402
@@ -356,6 +358,50 @@ def test_padding_is_a_share_of_what_is_computed():
 )
 def test_operations_are_told_apart(operation, kind):
     assert training_speed.kind(operation) == kind
+
+
+# The same twice
+
+
+def test_what_differs_is_told_to_the_bit_and_as_it_is_seen():
+    def entry(**values):
+        units = {"seconds": "s"}
+        made = [Figure(name, f"the {name}", value, "nothing", units.get(name, "")) for name, value in values.items()]
+        return {"01_one": {"title": "Lesson 1. One: of two", "figures": bundle(tuple(made))[MIME]["figures"]}}
+
+    rows, moved = same_twice.compared(
+        {
+            "first": entry(score=0.5, loss=0.2, seconds=1.0),
+            "when run again": entry(score=0.5, loss=0.2, seconds=2.0),
+            "with one thread": entry(score=0.5001, loss=0.25, seconds=3.0),
+        }
+    )
+    assert rows == [
+        {"name": "Lesson 1. One", "figures": 2, "differ_when_run_again": 0, "differ_with_one_thread": 2},
+        {"name": "Lesson 1. One: the loss", "two_threads": "0.200", "one_thread": "0.250"},
+    ]
+    assert [(one["figure"], one["run"], one["first"], one["then"]) for one in moved] == [
+        ("score", "with one thread", 0.5, 0.5001),
+        ("loss", "with one thread", 0.2, 0.25),
+    ]
+
+
+def test_what_is_said_of_other_threads_is_what_was_measured():
+    """The same seed gives the same; on one thread scores move little, and lesson 1's masked model much."""
+    result = json.loads((BENCHMARKS / "same_twice.json").read_text(encoding="utf-8"))
+    assert [row.get("differ_when_run_again", 0) for row in result["runs"]] == [0] * len(result["runs"])
+    moves = {one["figure"]: (one["first"], one["then"]) for one in result["differing"]}
+    del moves["weights_to_torch"]  # in units of rounding itself
+    first, then = moves.pop("masked_perplexity")
+    assert max(abs(two - one) for one, two in moves.values()) < 0.004
+    lesson = next(lesson for lesson in Course.find().lessons if lesson.name == "01_pretraining")
+    text = "".join(source(cell) for cell in lesson.notebook["cells"])
+    assert f"a perplexity of {then:.0f} in place of {first:.0f}" in text
+    assert first == pytest.approx(
+        next(f["value"] for f in figures(lesson.notebook) if f["name"] == "masked_perplexity")
+    )
+    bigram = re.search(r"hidden piece +bigram +loss [\d.]+ +perplexity +([\d.]+)", json.dumps(lesson.notebook))
+    assert first < float(bigram[1]) < then
 
 
 # What it costs to start
