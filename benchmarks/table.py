@@ -15,7 +15,9 @@ from babyagi_lib.course import aims
 
 
 def main() -> None:
-    table, found = Table(*aims.HEADS, box=box.SIMPLE), aims.rows(Path(__file__).parent)
+    table, found = Table(box=box.SIMPLE), aims.rows(Path(__file__).parent)
+    for head in aims.HEADS:
+        table.add_column(head, overflow="fold")  # a narrow terminal cuts nothing off
     for row in found:
         table.add_row(*row.cells)
     console = Console()

@@ -224,6 +224,12 @@ def test_the_printed_table_and_the_books_are_one(monkeypatch, capsys):
     assert page.index("## Beside what people would use") < page.index("## Published run")
 
 
+def test_a_narrow_terminal_cuts_nothing_off(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    table.main()
+    assert "…" not in capsys.readouterr().out
+
+
 def test_lesson_4_may_say_what_it_says_of_dropout():
     """Leaving it out saves a third of the time, and costs less F1 than another seed moves."""
     result = json.loads((BENCHMARKS / "ner_conll2003.json").read_text(encoding="utf-8"))
