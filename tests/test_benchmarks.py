@@ -308,7 +308,9 @@ def test_a_drawing_has_every_point_and_a_line_of_that_exponent(exponent):
     assert dots.get_xydata().tolist() == [list(point) for point in points]
     assert line.get_xydata() == pytest.approx(np.array([points[1], points[-1]])), "from the first size it was fitted to"
     figure.canvas.draw()
-    labels = [text.get_text() for text in axes.get_xticklabels(which="both") if text.get_text()]
+    left, right = axes.get_xlim()
+    labels = [tick.get_text() for tick in axes.get_xticklabels(which="both") if left <= tick.get_position()[0] <= right]
+    labels = [label for label in labels if label]
     assert {"10", "100", "1,000"} <= {*labels} and len(labels) <= 6
     (left, right), (low, high) = np.log10(axes.get_xlim()), np.log10(axes.get_ylim())
     frame = axes.get_window_extent()
@@ -436,6 +438,7 @@ def test_every_teaching_module_is_started():
         startup.seconds([sys.executable, "-c", "import no_such_module"])
 
 
+@pytest.mark.skipif(os.environ.get("BABYAGI_VERSIONS") == "oldest", reason="the oldest typer loads rich in any case")
 def test_help_loads_neither_rich_nor_torch_nor_numpy():
     """What would make `babyagi --help` slow, without a clock; and no command's line is cut off."""
     program = "import sys; from babyagi_lib.course.cli import main; sys.argv = ['babyagi', '--help']; main()"

@@ -520,8 +520,8 @@ def test_it_prints_into_one_pdf(book, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["book.pdf"]
     pdf = PdfReader(target)
     assert [mark.title for mark in pdf.outline][1] == LESSONS[LESSON].title
-    text = "\n".join(sheet.extract_text() for sheet in pdf.pages)
-    assert "97.3%" in text and "Walk through the tags" in text, "a hint"
+    text = re.sub(r"\s", "", "".join(sheet.extract_text() for sheet in pdf.pages))  # older readers see more spaces
+    assert "97.3%" in text and "Walkthroughthetags" in text, "a hint"
     notes = [note.get_object() for sheet in pdf.pages for note in sheet.get("/Annots", [])]
     links = [note["/A"]["/URI"] for note in notes if "/URI" in note.get("/A", {})]
     assert LINKS.site + LESSON in links and not [link for link in links if "127.0.0.1" in link or "file:" in link]

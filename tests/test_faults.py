@@ -413,6 +413,7 @@ def test_no_home(homeless, unprivileged, course):
     assert done.returncode == 0 and report(course)["01_one"]["status"] == "ok", done.stderr
 
 
+@pytest.mark.skipif(os.environ.get("BABYAGI_VERSIONS") == "oldest", reason="the oldest matplotlib asks for a home")
 def test_no_home_for_the_libraries(unprivileged, tmp_path):
     """The doctor, the encoder and the figures, for a user without a name or a home, as in some containers."""
     program = """
@@ -509,10 +510,11 @@ for load in (sources.load_encoder, sources.load_ner, sources.load_text):
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=120
     )
-    assert done.returncode == 0 and "Retrying" not in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()
     assert len(told) == 3 and all("some/name" in line and "works offline" in line for line in told), told
     if Version(metadata.version("huggingface_hub")) >= Version("1"):  # an older one looks at its switch only once
+        assert "Retrying" not in done.stderr, done.stderr
         assert len(connections) == (3 if hub == "silent" else 0), "one for each name"
 
 
@@ -545,14 +547,17 @@ def test_an_encoder_that_was_cut_off(monkeypatch, tmp_path):
 
 
 def test_a_folder_of_an_encoder_that_lacks_something(tmp_path, tokenizer):
-    """Without a tokenizer, transformers would make up one to which every word is unknown."""
+    """Without a tokenizer, transformers would make up one to which every word is unknown; an older one stumbles."""
     tiny_encoder().save_pretrained(tmp_path)
-    with pytest.raises(SourceError, match=r"has no vocabulary.*tokenizer's save_pretrained"):
+    not_loaded = r"cannot be loaded .* a folder needs what save_pretrained writes"
+    with pytest.raises(SourceError, match=rf"has no vocabulary.*tokenizer's save_pretrained|{not_loaded}"):
         sources.load_encoder(str(tmp_path))
-    tokenizer.save_pretrained(tmp_path)
-    cut(tmp_path / "model.safetensors")
-    with pytest.raises(SourceError, match=r"cannot be loaded .* a folder needs what save_pretrained writes"):
-        sources.load_encoder(str(tmp_path))
+    for name in ("tokenizer.json", "model.safetensors"):
+        tiny_encoder().save_pretrained(tmp_path)
+        tokenizer.save_pretrained(tmp_path)
+        cut(tmp_path / name)
+        with pytest.raises(SourceError, match=not_loaded):
+            sources.load_encoder(str(tmp_path))
 
 
 def test_data_that_was_cut_off(monkeypatch, tmp_path):
