@@ -550,7 +550,8 @@ def test_a_folder_of_an_encoder_that_lacks_something(tmp_path, tokenizer):
     """Without a tokenizer, transformers would make up one to which every word is unknown; an older one stumbles."""
     tiny_encoder().save_pretrained(tmp_path)
     not_loaded = r"cannot be loaded .* a folder needs what save_pretrained writes"
-    with pytest.raises(SourceError, match=rf"has no vocabulary.*tokenizer's save_pretrained|{not_loaded}"):
+    made_up = Version(metadata.version("transformers")) >= Version("5")
+    with pytest.raises(SourceError, match=r"has no vocabulary.*tokenizer's save_pretrained" if made_up else not_loaded):
         sources.load_encoder(str(tmp_path))
     for name in ("tokenizer.json", "model.safetensors"):
         tiny_encoder().save_pretrained(tmp_path)

@@ -37,7 +37,7 @@ STANDS_IN_THE_WAY: dict[tuple[str, str], str] = {
         "Half of the time goes into matrix products ('What makes training fast' has the profile), and these are smaller "
         "than the one that the rate is taken from. The rest is casts between 32 and 16 bits, new memory, sums, "
         "activations, the optimiser. To fuse them is a compiler's work: torch.compile, tried on this work, needs a C++ "
-        "compiler on the learner's machine, and compiles before its first step for longer than lesson 4 trains."
+        "compiler on the learner's machine, and time to compile before the first step."
     ),
     ("evaluation of names, sentences/s and F1", "the Trainer and seqeval"): (
         "Under mixed precision every batch casts weights and states to 16 bits once more. Weights kept in 16 bits would save "
