@@ -41,6 +41,10 @@ AXE = Asset(
     "axe",
     ("package/axe.min.js",),
 )
+# The theme lets the keyboard reach what scrolls, and looks what that is some time after the window has changed.
+SEEN_WHAT_SCROLLS = """[...document.querySelectorAll("#main-content [tabindex='-1']")].every(
+    e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight)"""
+MOVING = "document.getAnimations().map(a => a.animationName ?? a.transitionProperty)"
 RUN_AXE = "axe.run(document, {resultTypes: ['violations']}).then(results => results.violations)"
 # Every page is looked at in the first two: what is built does not depend on the colours, nor contrast on the width, but
 # for the bars around the text, which are the same everywhere. The front page is looked at in all.
@@ -62,6 +66,7 @@ class Visit:
     formulas: int = 0
     broken_formulas: int = 0
     width_on_a_phone: int = 0
+    moving: dict[str, list[str]] = field(default_factory=dict)
     violations: dict[str, list[dict]] = field(default_factory=dict)
 
 
@@ -173,8 +178,10 @@ def visits(browser, address, axe):
             page.set_viewport_size(viewport)
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-            page.wait_for_timeout(400)  # the theme looks after 300 ms what scrolls now
-            visit.violations[f"{viewport['width']} wide, {scheme}"] = page.evaluate(RUN_AXE)
+            state = f"{viewport['width']} wide, {scheme}"
+            visit.moving[state] = page.evaluate(MOVING)
+            page.wait_for_function(SEEN_WHAT_SCROLLS)
+            visit.violations[state] = page.evaluate(RUN_AXE)
         page.set_viewport_size(PHONE)
         visit.width_on_a_phone = page.evaluate("document.documentElement.scrollWidth")
         page.context.close()
@@ -215,6 +222,12 @@ def test_weight(visits, name):
 @pytest.mark.parametrize("name", PAGES)
 def test_on_a_phone_nothing_is_cut_off(visits, name):
     assert visits(name).width_on_a_phone <= PHONE["width"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_moves_for_who_asked_for_less_motion(visits, name):
+    """Nothing fades in where it is unfolded, nor from one colour to another."""
+    assert not any(visits(name).moving.values()), visits(name).moving
 
 
 @pytest.mark.parametrize("name", PAGES)
