@@ -195,20 +195,20 @@ def fit(
     return history
 
 
-def predict(model: nn.Module, examples: Sequence[Example], batch_size: int = 64) -> list[np.ndarray]:
+def predict(model: nn.Module, examples: Sequence[Example], batch_tokens: int = 4096) -> list[np.ndarray]:
     """The model's logits for every example, in the order given, in float32.
 
     Arrays (outputs,) from a model with one answer per example, (pieces, outputs) from one with an answer per piece.
+    Examples of like lengths are computed together, `batch_tokens` tokens at a time (see `grouped_batches`).
     """
     device = next(model.parameters()).device
     precision = best_precision()
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
-    order = sorted(range(len(examples)), key=lambda i: len(examples[i]["input_ids"]))
     answers: list[np.ndarray] = [np.empty(0)] * len(examples)
     model.eval()
-    with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=precision != "no"):
-        for start in range(0, len(order), batch_size):
-            indices = order[start : start + batch_size]
+    # Not inference_mode, in which autocast would cast the weights to 16 bits again for every batch.
+    with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=precision != "no"):
+        for indices in grouped_batches([len(e["input_ids"]) for e in examples], batch_tokens, seed=0):
             batch = pad_batch([{k: v for k, v in examples[i].items() if k not in ANSWERS} for i in indices])
             logits = model(**{k: v.to(device) for k, v in batch.items()})["logits"].float().cpu().numpy()
             for i, rows in zip(indices, logits, strict=True):
@@ -253,9 +253,9 @@ def grouped_batches(lengths: Sequence[int], batch_tokens: int, seed: int, at_lea
     """
     draw = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(lengths), generator=draw).tolist()
-    batches: list[list[int]] = [[]]
+    batches: list[list[int]] = []
     for i in sorted(order, key=lambda i: lengths[i]):
-        if len(batches[-1]) >= at_least and lengths[i] * (len(batches[-1]) + 1) > batch_tokens:
+        if not batches or (len(batches[-1]) >= at_least and lengths[i] * (len(batches[-1]) + 1) > batch_tokens):
             batches.append([])
         batches[-1].append(i)
     if len(batches) > 1 and len(batches[-1]) < at_least:

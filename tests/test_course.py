@@ -119,7 +119,7 @@ def test_progress_bars_and_stderr_do_not_last():
     view = {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {"model_id": "abc"}}}
     assert lasting_outputs({"outputs": [out, err, view]}) == [out]
     (merged,) = lasting_outputs({"outputs": [out, err, out]})
-    assert merged["text"] == "a\nba\nb"
+    assert merged["text"] == ["a\n", "ba\n", "b"]
 
 
 def test_help_needs_no_torch_and_no_papermill(tmp_path):

@@ -11,6 +11,7 @@ import torch
 from conftest import tiny_encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile
 
 from babyagi_lib import heads, training
 
@@ -205,7 +206,7 @@ def test_fit_leaves_no_wrapper_on_the_model():
 
 
 @given(
-    st.lists(st.integers(1, 60), min_size=1, max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3)
+    st.lists(st.integers(1, 60), max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3)
 )
 @settings(max_examples=300, deadline=None)
 def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_least):
@@ -253,10 +254,23 @@ def test_padding_changes_nothing():
 def test_predict_keeps_the_order():
     model, windows = tagger(), toy(30)
     training.fit(model, windows, **FIT)
-    together = training.predict(model, windows, batch_size=7)
+    together = training.predict(model, windows, batch_tokens=80)
     alone = [training.predict(model, [w])[0] for w in windows]
     assert [a.shape for a in together] == [(len(w["input_ids"]), len(NAMES)) for w in windows]
     assert all((a.argmax(1) == b.argmax(1)).all() for a, b in zip(together, alone, strict=True))
+    assert training.predict(model, []) == []
+
+
+def test_predict_casts_the_weights_once(monkeypatch):
+    """Not for every batch: of what is cast, as much has the shape of a layer's weights as there are layers."""
+    monkeypatch.setattr(training, "best_precision", lambda: "bf16")
+    model, windows = tagger(), toy(60)
+    shapes = [list(layer.intermediate.dense.weight.shape) for layer in model.encoder.encoder.layer]
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
+        training.predict(model, windows, batch_tokens=80)
+    casts = [e.input_shapes[0] for e in seen.events() if e.name == "aten::_to_copy"]
+    assert casts.count(shapes[0]) == len(shapes)
+    assert casts.count([len(NAMES)]) == 1, "the biases of the head"
 
 
 PROGRAM = """

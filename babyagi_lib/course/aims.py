@@ -39,10 +39,6 @@ STANDS_IN_THE_WAY: dict[tuple[str, str], str] = {
         "activations, the optimiser. To fuse them is a compiler's work: torch.compile, tried on this work, needs a C++ "
         "compiler on the learner's machine, and time to compile before the first step."
     ),
-    ("evaluation of names, sentences/s and F1", "the Trainer and seqeval"): (
-        "Under mixed precision every batch casts weights and states to 16 bits once more. Weights kept in 16 bits would save "
-        "part of that, but then there would be a second copy of the model to explain."
-    ),
 }
 
 

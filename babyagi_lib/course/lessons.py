@@ -379,7 +379,8 @@ def lasting_outputs(cell: dict) -> list[dict]:
                 continue
             output = output | {"data": {kind: data for kind, data in output["data"].items() if kind != VIEW}}
         if outputs and output["output_type"] == outputs[-1]["output_type"] == "stream":
-            outputs[-1] = outputs[-1] | {"text": "".join(outputs[-1]["text"]) + "".join(output["text"])}
+            text = "".join([*outputs[-1]["text"], *output["text"]])
+            outputs[-1] = outputs[-1] | {"text": text.splitlines(keepends=True)}
         else:
             outputs.append(output)
     return outputs
