@@ -205,9 +205,7 @@ def test_fit_leaves_no_wrapper_on_the_model():
     assert model.forward.__func__ is heads.TokenTagger.forward
 
 
-@given(
-    st.lists(st.integers(1, 60), max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3)
-)
+@given(st.lists(st.integers(1, 60), max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3))
 @settings(max_examples=300, deadline=None)
 def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_least):
     batches = training.grouped_batches(lengths, batch_tokens, seed, at_least)
