@@ -270,6 +270,167 @@ def test_maths_comes_only_where_it_is_needed(visits):
     assert not any("mathjax" in url for url in visits("index.html").asked)
 
 
+# Using it: what a reader clicks does what it says. At the widths of a phone, a tablet and a desktop, and on a desktop
+# zoomed to 200%, where a page has half the width. (A click fails unless what it hits is what a reader sees there.)
+
+SIZES = [(390, 1), (768, 1), (1280, 1), (640, 2)]
+USED = ["index.html", "notebooks/02_adapter_heads.html", "notebooks/06_q_learning.html"]
+each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}px, {size[1]:.0%}")
+each_used = pytest.mark.parametrize("name", USED)
+
+
+@pytest.fixture
+def shown(browser, address, size, name):
+    """A page of the book in a window of a given size. What lies elsewhere is not asked for."""
+    width, zoom = size
+    page = browser.new_context(viewport={"width": width, "height": 900 // zoom}, device_scale_factor=zoom).new_page()
+    page.set_default_timeout(10_000)
+    elsewhere = re.compile(rf"^(?!{re.escape(address)})https?:")
+    page.route(elsewhere, lambda route: route.fulfill(status=204))  # after which a browser stays where it is
+    page.goto(f"{address}/{name}", wait_until="networkidle")
+    yield page
+    page.context.close()
+
+
+@each_used
+@each_size
+def test_the_menu_opens_and_closes_and_leads_to_a_lesson(shown, name, size):
+    link = shown.locator(".bd-links a", has_text="Lesson 3.").first
+    button = shown.locator(".primary-toggle:visible")
+    if size[0] >= 992:  # the menu stands beside the text, and the button hides it
+        assert link.is_visible()
+        button.click()
+        link.wait_for(state="hidden")
+        button.click()
+    else:
+        assert not link.is_visible()
+        button.click()
+        link.wait_for()
+        shown.keyboard.press("Escape")
+        link.wait_for(state="hidden")
+        button.click()
+    link.wait_for()
+    link.click()
+    shown.wait_for_url("**/notebooks/03_binary_cross_entropy.html")
+
+
+@each_used
+@each_size
+def test_the_contents_lead_to_a_heading_and_get_out_of_its_way(shown, name, size):
+    link = shown.locator("#pst-page-toc-nav a").nth(3)
+    if not link.is_visible():
+        shown.locator(".secondary-toggle:visible").click()
+        link.wait_for()
+    heading = shown.locator(link.get_attribute("href")).locator(":is(h1, h2, h3)").first
+    link.click()
+    shown.wait_for_function("document.querySelector('dialog[open]') === null")
+    shown.wait_for_function("h => Math.abs(h.getBoundingClientRect().top) < 150", arg=heading.element_handle())
+    assert heading.evaluate(
+        "h => h.contains(document.elementFromPoint(h.getBoundingClientRect().left + 5, "
+        "h.getBoundingClientRect().top + 5))"
+    ), "nothing lies over it"
+
+
+@each_used
+@each_size
+def test_the_search_button_finds_a_page(shown, name, size):
+    shown.locator(".search-button__button:visible").first.click()
+    field = shown.locator("dialog[open] input[type=search]")
+    field.fill("bootstrap")
+    glass = shown.locator("dialog[open] .bd-search :is(svg, i)").first
+    text_begins = field.evaluate("f => f.getBoundingClientRect().left + parseFloat(getComputedStyle(f).paddingLeft)")
+    assert glass.bounding_box()["x"] + glass.bounding_box()["width"] <= text_begins, "the icon covers no letter"
+    field.press("Enter")
+    hits = shown.locator("#search-results li a")
+    hits.first.wait_for()
+    [hit] = [hit for hit in hits.all() if "04_ner_finetuning" in hit.get_attribute("href")]
+    hit.click()
+    shown.wait_for_url("**/notebooks/04_ner_finetuning.html*")
+
+
+@each_used
+@each_size
+def test_the_theme_button_goes_through_its_three_modes(shown, name, size):
+    button, seen = shown.locator(".theme-switch-button:visible").first, {}
+    for _ in range(3):
+        button.click()
+        mode = shown.evaluate("document.documentElement.dataset.mode")
+        seen[mode] = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert set(seen) == {"light", "dark", "auto"} and seen["light"] != seen["dark"]
+
+
+@each_used
+@each_size
+def test_next_and_previous_go_there_and_back(shown, address, name, size):
+    shown.locator("a.right-next").first.click()
+    follows = PAGES[PAGES.index(name) + 1]
+    shown.wait_for_url(f"{address}/{follows}")
+    shown.locator("a.left-prev").first.click()
+    shown.wait_for_url(f"{address}/{name}")
+
+
+@pytest.mark.parametrize("name", USED[1:])
+@each_size
+def test_hints_solutions_and_quiz_answers_open_and_close(shown, name, size):
+    folds = shown.locator("article details")
+    hint, solution = folds.filter(has_text="Hint 1").first, folds.filter(has_text=re.compile("a solution", re.I)).first
+    for fold in (hint, solution, folds.last):
+        summary = fold.locator("summary").first
+        content = fold.locator(":scope > :not(summary)").first
+        assert not content.is_visible()
+        summary.click()
+        content.wait_for()
+        summary.click()
+        content.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("name", USED[1:])
+@each_size
+def test_the_launch_buttons_go_where_they_say(shown, name, size):
+    lesson, buttons = LESSONS[name], shown.locator(".launch a:not([download])")
+    wanted = LINKS.places(lesson.name)
+    assert buttons.all_inner_texts() == list(wanted)
+    for text, target in wanted.items():
+        button = shown.locator(".launch a", has_text=text)
+        with shown.expect_request(target):
+            button.click(no_wait_after=True)
+    with shown.expect_download() as download:
+        shown.locator(".launch a[download]").click()
+    assert json.loads(Path(download.value.path()).read_text(encoding="utf-8")) == lesson.notebook
+
+
+def test_a_formula_is_no_stop_of_the_tab_key(page, address):
+    page.goto(f"{address}/notebooks/03_binary_cross_entropy.html", wait_until="networkidle")
+    page.wait_for_function("document.querySelectorAll('mjx-container').length > 50")
+    assert page.locator("mjx-container[tabindex='0']").count() == 0
+
+
+def test_without_javascript_the_front_page_has_its_bars(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/index.html")
+    drawn = "cells => cells.map(cell => getComputedStyle(cell, '::before').background)"
+    bars = page.eval_on_selector_all(".bars td", drawn)
+    assert bars and not any(bar.startswith("rgba(0, 0, 0, 0) none") for bar in bars), bars
+    context.close()
+
+
+def test_what_is_folded_is_printed_and_folded_again(page, address):
+    page.goto(f"{address}/{LESSON}", wait_until="networkidle")
+    solution = page.locator(".tag_solution pre").first
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert solution.is_visible() and page.locator("article details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not solution.is_visible()
+
+
+def test_the_columns_of_what_was_measured_keep_apart(page, address):
+    page.goto(f"{address}/{LESSON}", wait_until="networkidle")
+    table = page.locator("#what-you-measured table").first
+    gaps = table.locator("td").evaluate_all("cells => cells.map(c => parseFloat(getComputedStyle(c).paddingRight))")
+    assert gaps and min(gaps) >= 8
+
+
 # The front page
 
 

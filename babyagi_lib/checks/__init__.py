@@ -6,7 +6,7 @@ Every check is itself tested: it passes the solution, and fails seeded mutants w
 There is one module for each lesson's checks.
 """
 
-from babyagi_lib.checks.adapters import bottleneck, parameter_count, pooling
+from babyagi_lib.checks.adapters import bottleneck, lora, parameter_count, pooling
 from babyagi_lib.checks.bce import gradient_checker, logistic_gradient, stable_loss
 from babyagi_lib.checks.fewshot import centroid, episode, pair_loss
 from babyagi_lib.checks.ner import alignment, extraction, input_adapter
@@ -29,6 +29,7 @@ __all__ = [
     "gradient_checker",
     "input_adapter",
     "logistic_gradient",
+    "lora",
     "masking",
     "pair_loss",
     "parameter_count",

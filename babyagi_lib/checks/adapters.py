@@ -219,3 +219,15 @@ def parameter_count(count: Callable[[nn.Module], tuple[int, int]]) -> str:
             raise Wrong("buffers (running averages) are no parameters: no gradient ever moves them." + said)
         raise Wrong("the count is off." + said)
     return "each number once, frozen or not, shared or not."
+
+
+@exercise("02_adapter_heads")
+def lora(make):
+    import torch
+    from torch import nn
+    linear = nn.Linear(5, 7)
+    layer = make(linear, 2, 3)
+    x = torch.randn(2, 5)
+    if not torch.equal(layer(x), linear(x)):
+        raise Wrong("not the identity at first")
+    return "stand-in."

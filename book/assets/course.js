@@ -24,4 +24,22 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   const boxes = ".cell_output, .cell_output .text_html, .cell_output [style*='overflow']";
   document.querySelectorAll(boxes).forEach((box) => watch.observe(box));
+
+  // Menu and contents cover the page on narrow screens: a link in them leads back to it.
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("click", (event) => event.target.closest("a[href]") && dialog.close());
+  }
+});
+
+// On paper nothing can be unfolded: solutions and hints are printed open, and closed again afterwards.
+const unfolded = new Set();
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details:not([open])")) {
+    details.open = true;
+    unfolded.add(details);
+  }
+});
+addEventListener("afterprint", () => {
+  unfolded.forEach((details) => (details.open = false));
+  unfolded.clear();
 });
