@@ -22,7 +22,7 @@ document.addEventListener("DOMContentLoaded", () => {
       }
     }
   });
-  const boxes = ".cell_output, .cell_output .text_html, .cell_output [style*='overflow']";
+  const boxes = "div.math, .cell_output, .cell_output .text_html, .cell_output [style*='overflow']";
   document.querySelectorAll(boxes).forEach((box) => watch.observe(box));
 
   // Menu and contents cover the page on narrow screens: a link in them leads back to it.
