@@ -8,7 +8,12 @@ figures), `measured` (how a notebook publishes its figures). For the learner the
 `quiz` (the questions at a lesson's end), `journal` (what was solved, in a file of their own), `progress` (how far that
 is) and `widgets` (how quizzes and explorers are shown); `whole` writes a file whole or not at all.
 `babyagi_lib.course` is the course's own command-line tool and is not needed to learn.
-Importing this package imports nothing else: every module is imported where it is used.
+Importing this package keeps PyTorch to this process's share of the processor (`threads`), and imports nothing else: every
+module is imported where it is used.
 """
 
+from babyagi_lib import threads as _threads
+
 __version__ = "0.1.0"
+
+_threads.limit()
