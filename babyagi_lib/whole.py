@@ -15,6 +15,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     With an error, such as a full disk, nothing of it stays and `path` is as it was. Only where the process is killed
     can it stay, as `path` with `.partial` at its end, and the next writer replaces it.
     """
+    path = path.resolve()
     partial = path.with_name(f"{path.name}.partial")
     try:
         yield partial
@@ -34,6 +35,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     As `whole_file`; but a folder cannot be replaced in one step, so the old one first steps aside, as `path` with
     `.replaced` at its end. Killed in the instant between the two steps, the next call puts it back before it begins.
     """
+    path = path.resolve()
     partial, old = (path.with_name(path.name + ending) for ending in (".partial", ".replaced"))
     if old.exists() and not path.exists():
         old.rename(path)

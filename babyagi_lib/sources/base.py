@@ -109,6 +109,14 @@ def is_there(name: str, kind: Callable[[Path], bool]) -> bool:
         return False
 
 
+def full_path(name: str | Path) -> Path:
+    """The absolute path that a name stands for, with `~` as the home folder; `SourceError` if it can be no path."""
+    try:
+        return Path(name).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # the home folder of nobody, a zero byte, a loop of links
+        raise SourceError(f"{str(name)[:200]!r} cannot be a path ({first_line(error)})") from error
+
+
 @contextmanager
 def hub() -> Iterator[None]:
     """While a name is looked up on the Hugging Face hub: if it does not answer at once, only what is cached counts.
