@@ -8,11 +8,14 @@ tags for words again. Both are exact inverses for any words and tags (tested as 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from babyagi_lib.sources.encoders import LONGEST_WINDOW
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -84,18 +87,21 @@ def encode(
             which are 0, so that `decode` still finds the words).
         tag_names: the tags in the order of the head's outputs.
         tokenizer: a fast tokenizer.
-        max_pieces: pieces in a window with the special tokens; the tokenizer's own limit if None.
+        max_pieces: pieces in a window with the special tokens; None for as many as fit (see `longest_window`).
 
     A word the tokenizer makes nothing of (a lone control character, say) becomes one unknown token, so
     that every word keeps its place.
 
     Raises:
         ValueError: there are more sentences than lists of tags, or fewer; a sentence is not cut into words, or it and its
-            tags differ in length; a tag is not in `tag_names`.
+            tags differ in length; a tag is not in `tag_names`; a window has no room for a piece, or is longer than what
+            the encoder reads.
     """
     if tags is not None and len(tags) != len(sentences):
         raise ValueError(f"{len(sentences)} sentences and {len(tags)} lists of tags; expected as many")
-    limit = max_pieces or min(tokenizer.model_max_length, 512)
+    limit = longest_window(tokenizer) if max_pieces is None else max_pieces
+    if limit > tokenizer.model_max_length:
+        raise ValueError(f"max_pieces is {limit}; the encoder reads {tokenizer.model_max_length} at once")
     room = limit - 2
     if room < 1:
         raise ValueError(f"max_pieces is {limit}; a window needs room for two special tokens and one piece")
@@ -127,6 +133,14 @@ def encode(
         if len(encoded) > windows_before + 1:
             encoded.split.append(s)
     return encoded
+
+
+def longest_window(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Pieces that an encoder is given at once, special tokens included: 512, or what it has positions for if fewer.
+
+    `sources.load_encoder` sets the tokenizer's `model_max_length` to what its encoder has positions for.
+    """
+    return min(tokenizer.model_max_length, LONGEST_WINDOW)
 
 
 def word_pieces(words: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
@@ -247,8 +261,34 @@ def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def split_words(text: str) -> list[str]:
-    """Split plain text into words and punctuation marks, roughly as news corpora do ('s stands alone)."""
-    return re.findall(r"'s\b|(?:\w\.)+\w\.|\w+(?:[-'’&.]\w+)*?(?='s\b)|\w+(?:[-'’&.]\w+)*|[^\w\s]", text)
+    """Split plain text into words and punctuation marks, roughly as news corpora do ('s stands alone).
+
+    Combining marks, soft hyphens and joiners belong to the character before them, in any normal form of Unicode. Points
+    and commas inside numbers do too (1,000,000; 3.14; 10:30). Nothing but white space is lost.
+    """
+    shape = "".join(MARK if unicodedata.category(c) in GLUED and c != ZERO_WIDTH_SPACE else c for c in text)
+    return [text[slice(*found.span())] for found in WORD.finditer(shape)]
+
+
+# Categories of Unicode whose characters belong to the one before: marks, and format characters such as soft hyphens. The
+# zero width space is a format character, too, but ends a word.
+GLUED, ZERO_WIDTH_SPACE = ("Mn", "Mc", "Me", "Cf"), "\u200b"
+MARK = "\u0300"  # stands for all of them in the pattern
+APOSTROPHE = "['\u2019\u02bc\uff07]"
+WORD = re.compile(
+    r"""
+      <apostrophe>s\b                         # 's by itself
+    | (?:<letter>\.)+<letter>\.               # U.S.
+    | <part>(?:<join><part>)*?(?=<apostrophe>s\b)  # what stands before 's
+    | <part>(?:<join><part>)*                 # Anna, O'Brien, AT&T, 1,000,000
+    | [^\w\s]<mark>*                          # punctuation and symbols
+    """.replace("<join>", r"(?:[-\u2010\u2011&.\u00b7]|<apostrophe>|(?<=\d)[,:\u066b\u066c](?=\d))")
+    .replace("<part>", r"<letter>+")
+    .replace("<letter>", r"(?:\w<mark>*)")
+    .replace("<apostrophe>", APOSTROPHE)
+    .replace("<mark>", MARK),
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 # --- scores -----------------------------------------------------------------------------------------------

