@@ -74,8 +74,11 @@ def label_log_likelihoods(
         (queries, labels) natural logarithms, float64.
 
     Raises:
-        ValueError: cut into pieces as a whole, the text would have other pieces than its parts have.
+        ValueError: cut into pieces as a whole, the text would have other pieces than its parts have; it is longer than
+            what the model reads; or there are no labels.
     """
+    if isinstance(queries, str) or isinstance(labels, str) or not labels:
+        raise ValueError("expected a list of messages, and a list of one label or more")
 
     def pieces(text: str) -> list[int]:
         return tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -86,6 +89,7 @@ def label_log_likelihoods(
     padded = torch.tensor([ids + [0] * (longest - len(ids)) for ids in endings])
     counts = torch.arange(longest) < torch.tensor([len(ids) for ids in endings])[:, None]
 
+    limit = getattr(model.config, "max_position_embeddings", None)
     read = model(torch.tensor([start]), use_cache=True, logits_to_keep=1).past_key_values
     found = []
     for message in queries:
@@ -93,6 +97,11 @@ def label_log_likelihoods(
         for label, ending in zip(labels, endings, strict=True):
             if pieces(context + question(message) + answer(label)) != start + asked + ending:
                 raise ValueError(f"the tokenizer joins a piece across the parts of the prompt before {label!r}")
+        if limit is not None and len(start) + len(asked) + longest > limit:
+            raise ValueError(
+                f"the prompt has {len(start) + len(asked) + longest} pieces and the model reads {limit}; "
+                "give it fewer or shorter examples"
+            )
         cache = copy.deepcopy(read)  # reading on writes into it
         logits = model(torch.tensor([asked]), past_key_values=cache, logits_to_keep=1).logits[0, -1]
         scores = logits.double().log_softmax(dim=0)[padded[:, 0]]
