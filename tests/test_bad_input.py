@@ -227,7 +227,7 @@ def naive_reading(data):
 def naive_tag(field):
     prefix, kind = field[:2], field[2:]
     known = prefix in ("B-", "I-") and 0 < len(kind) <= 60 and kind.isprintable() and " " not in kind
-    return field == "O" or known and not re.search(r"\s", kind)
+    return field == "O" or (known and not re.search(r"\s", kind))
 
 
 def naive_layout(read):
