@@ -314,7 +314,7 @@ def _examples(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[
 
 
 def _names(labels: Sequence[str]) -> np.ndarray:
-    """Labels as an array, if each is a name or a number: what else NumPy would sort and compare in its own way."""
+    """Labels as an array, if each is a name or a whole number: NumPy cannot sort others, or merges them (nan)."""
     for i, label in enumerate(labels):
         if not isinstance(label, str | int | np.integer):
             raise ValueError(f"label {i} is {label!r:.60}; expected the name of a class")
@@ -322,9 +322,8 @@ def _names(labels: Sequence[str]) -> np.ndarray:
 
 
 def _two_or_more(labels: Sequence[str]) -> np.ndarray:
+    """Labels as an array, if they are of two classes or more."""
     labels = _names(labels)
-    if len(np.unique(labels)) < 2:
-        raise ValueError(
-            f"every label is {labels[0]!r:.60}; expected two classes or more" if len(labels) else "no labels"
-        )
+    if len(names := np.unique(labels)) < 2:
+        raise ValueError(f"every label is {names.tolist()}; expected two classes or more")
     return labels

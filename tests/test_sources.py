@@ -380,7 +380,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, change, said):
     folder = small("Bert", tmp_path)
     weights = load_file(folder / "model.safetensors")
     save_file(change(weights), folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(SourceError, match=f"(?s)do not fit its config.json: .*({said})"):
+    with pytest.raises(SourceError, match=f"(?s)do not fit its configuration: .*({said})"):
         sources.load_encoder(str(folder))
 
 

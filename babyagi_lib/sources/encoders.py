@@ -146,8 +146,8 @@ def check_report(model: PreTrainedModel, report: dict[str, Any], name: str) -> N
             return
         found = f"the file holds {len(extra)} weights that config.json has no place for, such as {extra[0]}"
     raise SourceError(
-        f"The weights of {name!r} do not fit its config.json: {found}. Loaded like this, the encoder would not be the "
-        f"one that was saved. Save it again with save_pretrained."
+        f"The weights of {name!r} do not fit its configuration: {found}. Loaded like this, the model would not be the one "
+        f"that was saved. Save it again with save_pretrained."
     )
 
 
