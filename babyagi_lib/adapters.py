@@ -38,8 +38,8 @@ LORA_SCALE = 16  # alpha: what LoRA adds is B A x times alpha / rank; fixed, so 
 class Bottleneck(nn.Module):
     """One adapter: down to `size` numbers, a non-linearity, up again, and added to what came in.
 
-    The way up starts at zero, so that a new adapter returns exactly its input (Houlsby et al. 2019, section 2.1, start
-    near the identity; at it is simpler still).
+    The way up starts at zero, so that a new adapter returns exactly its input. Houlsby et al. (2019, section 2.1) start
+    near the identity; exactly at it is simpler.
     """
 
     def __init__(self, hidden_size: int, size: int) -> None:
@@ -220,13 +220,13 @@ def task_model(encoder: nn.Module, head: nn.Module, train: str, size: int = 0) -
 
 
 def freeze(module: nn.Module) -> None:
-    """Let no parameter of this module be trained."""
+    """Exclude every parameter of this module from training."""
     module.requires_grad_(False)
 
 
 @dataclass(frozen=True)
 class Count:
-    """Parameters of a model: how many there are, and how many of them training moves."""
+    """Parameters of a model: how many there are, and how many of them are trained."""
 
     total: int
     trainable: int
@@ -247,7 +247,7 @@ def count_parameters(model: nn.Module) -> Count:
 class Memory:
     """Bytes that one training step has to hold, in float32.
 
-    The total is an upper bound: gradients come into being while the backward pass lets go of activations.
+    The total is an upper bound: the backward pass frees activations while it makes gradients.
 
     Attributes:
         weights: all parameters.
@@ -270,9 +270,9 @@ class Memory:
 def training_memory(model: nn.Module, batch: dict[str, Tensor]) -> Memory:
     """Count what a training step of AdamW on this batch has to hold, by asking autograd what it keeps.
 
-    Every tensor that autograd saves is counted once by its storage; parameters among them are not counted again.
-    Counted, not sampled: the same model and batch give the same figure on every machine. What it leaves out are
-    passing buffers and the allocator's rounding; mixed precision would about halve the activations.
+    Every tensor that autograd saves is counted once by its storage; parameters among them are not counted again. The
+    same model and batch give the same number on every machine. Temporary buffers and the allocator's rounding are not
+    counted; mixed precision would about halve the activations.
 
     Args:
         model: in training mode or not, as it would be used.
@@ -360,7 +360,7 @@ def load_task(path: str | Path, head: type[nn.Module], encoder: nn.Module) -> tu
     if about["encoder"] != found:
         raise SourceError(
             f"{path} was trained on another encoder (fingerprint {about['encoder'][:8]}, this one is {found[:8]}); "
-            f"adapters only fit the very weights they were trained on"
+            f"adapters only fit the weights they were trained on"
         )
     try:
         classes = json.loads(about["classes"])

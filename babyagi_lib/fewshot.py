@@ -1,4 +1,4 @@
-"""Learning to tell classes apart from a few examples of each: draws, episodes and five methods. Used by lesson 05.
+"""Classifying from a few examples of each class: draws, episodes and five methods. Used by lesson 05.
 
 Three methods work on vectors that a frozen encoder made once (`embed`): `nearest_example`, `nearest_centroid` and
 `linear_probe`. Two train a copy of the encoder: `fine_tune` with a new head, and `contrastive_tune` on pairs. Every
@@ -40,8 +40,8 @@ class Episode:
 
     Attributes:
         classes: the names of the N classes of the task.
-        support: (N * K,) what may be learned from.
-        query: (N * Q,) what is asked; disjoint from the support.
+        support: (N * K,) what to learn from.
+        query: (N * Q,) what is to be classified; disjoint from the support.
     """
 
     classes: list[str]
@@ -104,7 +104,7 @@ def embed(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: S
 
 
 def nearest_example(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
-    """A class scores as high as the most similar of its examples.
+    """The score of a class is the cosine of its most similar example.
 
     Args:
         support: (examples, hidden) vectors of length one.
@@ -120,7 +120,7 @@ def nearest_example(support: np.ndarray, labels: Sequence[str], queries: np.ndar
 
 
 def nearest_centroid(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
-    """A class scores by how near the mean of its examples is.
+    """The score of a class is the distance to the mean of its examples, negated.
 
     The classifier of prototypical networks (Snell et al. 2017, equations 1 and 2), without their training.
 
@@ -133,7 +133,7 @@ def nearest_centroid(support: np.ndarray, labels: Sequence[str], queries: np.nda
 
 
 def linear_probe(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
-    """A class scores by the probability that logistic regression gives it: (queries, classes).
+    """The score of a class is its probability by logistic regression: (queries, classes).
 
     Raises:
         ValueError: there is one class only.
@@ -165,10 +165,10 @@ def fine_tune(
     Args:
         encoder: is left as it is.
         tokenizer: its tokenizer.
-        texts: what may be learned from.
+        texts: what to learn from.
         labels: the class of each.
         seed: for the new head, the order of the texts and dropout.
-        read: how many texts are read in all, each as often as it takes, but four times at least.
+        read: how many texts are read in all; each is read equally often, and at least four times.
 
     Returns:
         A function from texts to scores: (texts, classes) logits.
@@ -185,7 +185,7 @@ def fine_tune(
 
 
 def pair_loss(vectors: Tensor, labels: Tensor) -> Tensor:
-    """How far all pairs of a batch are from where SetFit wants them: cosine 1 in one class, 0 in two.
+    """How far the cosines of all pairs of a batch are from SetFit's targets: 1 within a class, 0 between two.
 
     The loss of Tunstall et al. (2022), with one difference: a batch of n texts, encoded once, gives all its
     n (n - 1) / 2 pairs, where SetFit encodes two texts for each pair. Pairs of like and of unlike class count the
@@ -209,8 +209,8 @@ def pair_loss(vectors: Tensor, labels: Tensor) -> Tensor:
 def contrastive_loss(vectors: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
     """Pick a text's partner, one of its own class, among all other texts of the batch by its cosine: cross-entropy.
 
-    The supervised contrastive loss (Khosla et al. 2020, equation 2). It asks that pairs of one class be more alike
-    than other pairs, where `pair_loss` says how alike each pair should be.
+    The supervised contrastive loss (Khosla et al. 2020, equation 2). Pairs of one class should be more alike than other
+    pairs; `pair_loss` in contrast has a target for each pair.
 
     Args:
         vectors: (texts, hidden), of any length.
@@ -242,7 +242,7 @@ class PairModel(nn.Module):
         lengths = attention_mask.sum(dim=1)
         order = lengths.argsort()
         parts = []
-        for rows in order.split(TOGETHER):  # texts of like lengths, so that little is spent on padding
+        for rows in order.split(TOGETHER):  # texts of similar length, for little padding
             longest = int(lengths[rows[-1]])
             ids, mask = input_ids[rows, :longest], attention_mask[rows, :longest]
             parts.append(mean_pool(self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state, mask))
@@ -258,10 +258,10 @@ def contrastive_tune(
     seed: int,
     loss: Callable[[Tensor, Tensor], Tensor] = contrastive_loss,
 ) -> PreTrainedModel:
-    """A copy of the encoder, trained so that texts of one class lie together: the first step of SetFit.
+    """A copy of the encoder, trained so that texts of one class get similar vectors: the first step of SetFit.
 
     The second step is a linear head on the new vectors: `embed`, then `linear_probe`. With one text of each class
-    there is no pair to bring together, and `contrastive_loss` teaches nothing.
+    there is no pair of one class, and `contrastive_loss` has no gradient.
 
     Raises:
         ValueError: as `fine_tune`.
@@ -269,14 +269,14 @@ def contrastive_tune(
     _, examples = _labelled(tokenizer, texts, labels)
     model = PairModel(copy.deepcopy(encoder), loss)
     rng = np.random.default_rng(stream_seed("batches", seed))
-    steps = max(15, 4 * len(texts) // TEXTS)  # many more, and the encoder forgets what it knew
+    steps = max(15, 4 * len(texts) // TEXTS)  # with many more, accuracy falls again
     batches = [balanced_batch(labels, TEXTS, rng) for _ in range(steps)]
     fit(model, examples, epochs=1, batches=lambda epoch: batches, learning_rate=1e-4, seed=seed)
     return model.encoder
 
 
 def balanced_batch(labels: Sequence[str], texts: int, rng: np.random.Generator) -> list[int]:
-    """Indices of about `texts` examples, by twos of a class, so that every batch has pairs of both kinds."""
+    """Indices of about `texts` examples, two or more of a class where it has them, so that a batch has pairs of both kinds."""
     labels = np.asarray(labels)
     names = np.unique(labels)
     batch: list[int] = []

@@ -1,9 +1,9 @@
-"""What is put on a pretrained encoder to give it a task: an input layer and an output layer. Used by lessons 01, 02, 04, 05.
+"""What turns a pretrained encoder into a model for one task: an input layer and an output layer. Lessons 01, 02, 04, 05.
 
 Three heads are the articles' "task-adaptation layer" at the output: `SentenceHead` answers once per sentence,
 `TokenHead` once per piece, `SpanHead` points at the first and last piece of an answer. `TaskModel` is an encoder with
-any of them. `TokenTagger` is the tagger of lesson 04, with an input layer that gives an uncased encoder back the case
-of each word.
+any of them. `TokenTagger` is the tagger of lesson 04, with an input layer that tells an uncased encoder the case of
+each word.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
 def without_dropout(model: nn.Module) -> nn.Module:
     """Switch dropout off everywhere in a model, and return it.
 
-    Drawing random numbers for every state takes a good part of a step, and an encoder that is tuned for a few epochs
-    hardly has the time to learn its examples by heart.
+    Drawing a random number for every state takes a large share of a step's time, and an encoder that is tuned for a few
+    epochs hardly overfits.
     """
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -84,7 +84,7 @@ class TokenHead(nn.Module):
 
 
 class SpanHead(nn.Module):
-    """A pair of answers per text: how much each piece looks like the first, and like the last, of the answer."""
+    """Two scores per piece: for being the first piece of an answer, and for being the last."""
 
     def __init__(self, hidden_size: int, dropout: float = 0.1) -> None:
         super().__init__()

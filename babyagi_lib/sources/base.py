@@ -1,4 +1,4 @@
-"""What all sources share: the two errors, hashes, folders, results that ship with the course, and the way to the hub."""
+"""What all sources share: the two errors, hashes, folders, results that ship with the course, and access to the hub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
-PATIENCE = 5.0  # seconds to wait for the hub's first answer
+PATIENCE = 5.0  # seconds to wait for the hub's first response
 
 
 class SourceError(RuntimeError):
@@ -120,9 +120,9 @@ def full_path(name: str | Path) -> Path:
 
 @contextmanager
 def hub() -> Iterator[None]:
-    """While a name is looked up on the Hugging Face hub: if it does not answer at once, only what is cached counts.
+    """For looking a name up on the Hugging Face hub: if the hub does not respond soon, only the local cache is used.
 
-    Its own libraries would ask again and again, for most of a minute, before they say that there is no network.
+    The hub's own libraries retry for most of a minute before they report that there is no network.
     """
     import datasets.config
     from huggingface_hub import constants
@@ -151,7 +151,7 @@ def hub_answers() -> bool:
         with suppress(Exception):  # the transport library's own exceptions differ between versions
             answers.append(session.head(constants.ENDPOINT, timeout=PATIENCE))
 
-    # In a thread of its own, since looking up an address takes the time it takes, and every address has its own timeout.
+    # In a thread of its own: the timeout does not cover looking up the address, and holds for each address again.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(PATIENCE)
@@ -196,12 +196,12 @@ def repeated(asked: Iterable[Hashable], learned: Iterable[Hashable]) -> int:
 
 
 def sizes(corpus: DatasetDict, what: str = "sentences") -> str:
-    """How many of what there are in each split, for the line that says what was loaded."""
+    """The number of examples in each split, for the line that says what was loaded."""
     return ", ".join(f"{len(split):,} {name}" for name, split in corpus.items()) + f" {what}"
 
 
 def not_saved(path: Path, error: Exception) -> SourceError:
-    """What to tell a learner whose model could not be written."""
+    """The error for a model that could not be written."""
     return SourceError(f"{path} cannot be written ({first_line(error)}); free some space, or choose another folder")
 
 

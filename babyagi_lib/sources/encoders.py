@@ -92,7 +92,7 @@ def load_encoder(name: str = "embedded") -> tuple[PreTrainedModel, PreTrainedTok
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' own report and progress bar; whoever uses this reads the report (see `check_report`)."""
+    """Switch transformers' own report and progress bar off; callers read the report themselves (see `check_report`)."""
     from transformers.utils import logging
 
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -158,8 +158,8 @@ def load_tokenizer(location: str, name: str) -> PreTrainedTokenizerBase:
         location: a folder, or a hub name.
         name: for the message.
 
-    Byte-level and SentencePiece tokenizers mark the beginning of a word by the space before it. Given words, they need
-    to be told that each of them begins a word; not all classes of tokenizers do that with `add_prefix_space`.
+    Byte-level and SentencePiece tokenizers mark the beginning of a word by the space before it. In a list of words they
+    must put that mark before each of them; not all classes of tokenizers do so with `add_prefix_space`.
 
     Raises:
         SourceError: the tokenizer has no fast version or no vocabulary, or words and text give different pieces.

@@ -1,4 +1,4 @@
-"""Short messages with what their writers want."""
+"""Short messages and their categories: what their writers want."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def load_topics(name: str = "newswire") -> DatasetDict:
 def read_conll(path: Path) -> list[Sentence]:
     """Read one file of columns: a word and its tag on each line, blank lines between sentences.
 
-    Which column is which is told by what stands in them: CoNLL-2003's four (word, part of speech, phrase, tag),
+    Columns are recognised by their content: CoNLL-2003's four (word, part of speech, phrase, tag),
     CoNLL-2002's three, WNUT's two, GermEval's four (running number, word, tag, tag of a name inside that name; the last
     is left out), tags before words, tags before other columns. `-DOCSTART-` lines are skipped; a sentence ends there
     too. Lines at the beginning of a sentence that start with `#` and hold no tag are comments. Tags may be IOB2 (every
@@ -176,7 +176,7 @@ def read_conll(path: Path) -> list[Sentence]:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which column of a file is which, counted from 0.
+    """What the columns of a file hold, counted from 0.
 
     Attributes:
         columns: how many there are.
@@ -191,7 +191,7 @@ class Layout:
 
     @classmethod
     def of(cls, sentences: list[list[Row]], path: Path) -> Layout:
-        """Tell the format of a file by its content.
+        """Recognise the format of a file by its content.
 
         Raises:
             CorpusError: two columns could be the tags of names, or none but phrases.
@@ -336,7 +336,7 @@ def _split_file(folder: Path, split: str) -> Path:
 
 
 def _read_folder(folder: Path) -> dict[str, tuple[list[Sentence], Place]]:
-    """The sentences of each split of a folder; the format is told by the train file, and holds for all three."""
+    """The sentences of each split of a folder; the train file decides the format of all three."""
     paths = {split: _split_file(folder, split) for split in SPLITS}
     rows = {split: _rows(path) for split, path in paths.items()}
     layout = Layout.of(rows["train"], paths["train"])

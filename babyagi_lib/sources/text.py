@@ -9,7 +9,7 @@ from pathlib import Path
 from babyagi_lib.sources.base import CorpusError, SourceError, from_hub, is_folder_name, is_there
 from babyagi_lib.sources.files import read_text
 
-SHORTEST = 200  # characters of a document; what is shorter is a heading whose text stood elsewhere
+SHORTEST = 200  # characters of a document; a shorter one is usually a heading without its text
 
 
 def load_text(name: str = "python-manual") -> dict[str, list[str]]:
@@ -26,21 +26,21 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
         of which fewer than 200 characters remain are dropped.
 
     Raises:
-        SourceError: the file or data set cannot be had, or has fewer than ten documents.
+        SourceError: the file or data set cannot be loaded, or has fewer than ten documents.
         CorpusError: the file is not UTF-8, or a row of the data set holds no text.
     """
     if name == "python-manual":
         documents = list(python_manual().values())
-        told = f"the manual of Python {platform.python_version()}"
+        described = f"the manual of Python {platform.python_version()}"
     elif is_folder_name(name) or is_there(name, Path.is_file):
         if not is_there(name, Path.is_file):
             raise SourceError(f"{name!r} was given for a text, but there is no such file (looked from {Path.cwd()}).")
         path = Path(name).expanduser()
         documents = re.split(r"\n\s*\n\s*\n", read_text(path).replace("\r", "\n"))
-        told = f"file {path.name}"
+        described = f"file {path.name}"
     else:
         documents = _load_hub_text(name)
-        told = f"{name}, from the Hugging Face hub"
+        described = f"{name}, from the Hugging Face hub"
     documents, repeated = without_repetitions(documents)
     documents = [document for document in documents if len(document) >= SHORTEST]
     if len(documents) < 10:
@@ -52,7 +52,7 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
     for i, document in enumerate(documents):
         splits["valid" if i % 10 == 5 else "train"].append(document)
     sizes = ", ".join(f"{sum(map(len, texts)):,} characters {split}" for split, texts in splits.items())
-    print(f"Text: {told}, {sizes} ({repeated:.0%} was repetition and is left out)")
+    print(f"Text: {described}, {sizes} ({repeated:.0%} was repetition and is left out)")
     return splits
 
 
@@ -64,7 +64,7 @@ def python_manual() -> dict[str, str]:
 
 
 def without_repetitions(documents: list[str]) -> tuple[list[str], float]:
-    """Documents without the paragraphs that an earlier one already had, and the share of characters that went.
+    """Documents without the paragraphs that an earlier one already had, and the share of characters left out.
 
     Paragraphs are compared without regard to white space. Documents of which nothing is left are dropped.
     """
