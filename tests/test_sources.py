@@ -696,8 +696,10 @@ def test_real_conll_survives_the_trip_through_iob1(conll, tmp_path):
 # --- topics, messages, plain text --------------------------------------------------------------------------
 
 
-def test_topics_of_newswire():
+def test_topics_of_newswire(capsys):
     corpus = sources.load_topics("newswire")
+    left_out = sum(map(len, sources.load_ner("newswire").values())) - sum(map(len, corpus.values()))
+    assert f"Sentences of briefs, left out: {left_out}\n" in capsys.readouterr().out
     topics = {"culture", "markets", "politics", "science", "sport"}
     assert set(corpus["train"]["topic"]) == set(corpus["test"]["topic"]) == topics
     assert len(corpus["train"]) > 1000
@@ -764,10 +766,13 @@ def test_every_paragraph_stays_exactly_once(documents):
     assert 0 <= repeated < 1
 
 
-def test_text_from_a_file(tmp_path):
+def test_text_from_a_file(tmp_path, capsys):
     documents = [f"Document {i}.\n\nIts second paragraph, number {i}." + f" {i}" * 100 for i in range(20)]
     path = write(tmp_path, "\n\n\n".join(documents), "book.txt")
     text = sources.load_text(str(path))
+    assert "left out: " not in capsys.readouterr().out
+    assert sources.load_text(str(write(tmp_path, "\n\n\n".join([*documents, "short", "too"]), "more.txt"))) == text
+    assert "Documents of fewer than 200 characters, left out: 2\n" in capsys.readouterr().out
     assert text["valid"] == [documents[5], documents[15]] and len(text["train"]) == 18
     with pytest.raises(SourceError, match="ten or more"):
         sources.load_text(str(write(tmp_path, "one", "short.txt")))

@@ -122,7 +122,7 @@ def load_topics(name: str = "newswire") -> DatasetDict:
         check_manifest(folder)
     else:
         folder = existing_folder(name, "a corpus")
-    corpus = {}
+    corpus, briefs = {}, 0
     topics: set[str] = set()
     for split in SPLITS:
         path = _split_file(folder, split)
@@ -134,7 +134,9 @@ def load_topics(name: str = "newswire") -> DatasetDict:
             number, fields = before[-1] if before else (1, [])
             if len(fields) != 1 or fields == ["O"]:
                 raise CorpusError(f"{path}:{number}: the story has no topic; expected '-DOCSTART- topic'")
-            if fields != ["briefs"]:
+            if fields == ["briefs"]:
+                briefs += 1
+            else:
                 if split == "train":
                     topics.add(fields[0])
                 elif fields[0] not in topics:
@@ -150,6 +152,8 @@ def load_topics(name: str = "newswire") -> DatasetDict:
             raise CorpusError(f"{path}: every story is {topics.pop()!r}; expected two topics or more")
         corpus[split] = Dataset.from_dict(rows)
     print(f"Topics: {name if name == 'newswire' else f'folder {folder.name}'}, {sizes(corpus)}")
+    if briefs:
+        print(f"Sentences of briefs, left out: {briefs}")
     return DatasetDict(corpus)
 
 

@@ -42,6 +42,7 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
         documents = _load_hub_text(name)
         described = f"{name}, from the Hugging Face hub"
     documents, repeated = without_repetitions(documents)
+    short = sum(len(document) < SHORTEST for document in documents)
     documents = [document for document in documents if len(document) >= SHORTEST]
     if len(documents) < 10:
         raise SourceError(
@@ -53,6 +54,8 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
         splits["valid" if i % 10 == 5 else "train"].append(document)
     sizes = ", ".join(f"{sum(map(len, texts)):,} characters {split}" for split, texts in splits.items())
     print(f"Text: {described}, {sizes} ({repeated:.0%} was repetition and is left out)")
+    if short:
+        print(f"Documents of fewer than {SHORTEST} characters, left out: {short}")
     return splits
 
 
