@@ -20,8 +20,17 @@ from torch.utils.hooks import RemovableHandle
 
 from babyagi_lib.heads import TaskModel
 from babyagi_lib.sources import SourceError
-from babyagi_lib.sources.base import not_saved
+from babyagi_lib.sources.base import first_line, full_path, not_saved
 from babyagi_lib.whole import whole_file
+
+# What encoders call the layers that make queries and values: BERT and most, DistilBERT, DeBERTa, EuroBERT, MPNet.
+QUERY_AND_VALUE = (
+    ("query", "value"),
+    ("q_lin", "v_lin"),
+    ("query_proj", "value_proj"),
+    ("q_proj", "v_proj"),
+    ("q", "v"),
+)
 
 LORA_SCALE = 16  # alpha: what LoRA adds is B A x times alpha / rank; fixed, so that one learning rate suits all ranks
 
@@ -29,8 +38,8 @@ LORA_SCALE = 16  # alpha: what LoRA adds is B A x times alpha / rank; fixed, so 
 class Bottleneck(nn.Module):
     """One adapter: down to `size` numbers, a non-linearity, up again, and added to what came in.
 
-    The way up starts at zero, so that a new adapter returns exactly its input (Houlsby et al. 2019, section 2.1, start
-    near the identity; at it is simpler still).
+    The way up starts at zero, so that a new adapter returns exactly its input. Houlsby et al. (2019, section 2.1) start
+    near the identity; exactly at it is simpler.
     """
 
     def __init__(self, hidden_size: int, size: int) -> None:
@@ -46,21 +55,26 @@ class Bottleneck(nn.Module):
 
 
 class Bottlenecks(nn.Module):
-    """Two adapters in every layer of a BERT-like encoder, one behind attention and one behind the feed-forward part.
+    """Two adapters in every layer of an encoder, one behind attention and one behind the feed-forward part.
 
     Each acts on what its sub-layer puts out, before that is added to the residual stream and normalised, where
-    Houlsby et al. (2019, figure 2) put them.
+    Houlsby et al. (2019, figure 2) put them. An encoder that repeats one layer (ALBERT) repeats the adapters with it.
 
     Args:
         encoder: frozen by the caller (see `freeze`); only looked at here.
         size: the width of each bottleneck.
+
+    Raises:
+        SourceError: the encoder has no layers of attention and feed-forward part (see `layers`).
+        ValueError: the size is less than 1.
     """
 
     def __init__(self, encoder: nn.Module, size: int) -> None:
         super().__init__()
-        hidden = encoder.config.hidden_size
+        if size < 1:
+            raise ValueError(f"a bottleneck {size} wide; expected 1 or more")
         self.size = size
-        self.layers = nn.ModuleList(Bottleneck(hidden, size) for _ in sublayers(encoder))
+        self.layers = nn.ModuleList(Bottleneck(sublayer.out_features, size) for sublayer in sublayers(encoder))
         self._hooks: list[RemovableHandle] = []
 
     def attach(self, encoder: nn.Module) -> None:
@@ -81,19 +95,66 @@ class Bottlenecks(nn.Module):
         self._hooks = []
 
 
-def sublayers(encoder: nn.Module) -> list[nn.Module]:
+def layers(encoder: nn.Module) -> list[nn.Module]:
+    """The layers of an encoder, first to last: modules of an attention part and a feed-forward part.
+
+    An encoder that repeats one layer (ALBERT) has that layer once.
+
+    Raises:
+        SourceError: not as many were found as the configuration says.
+    """
+    found = [m for m in encoder.modules() if m is not encoder and all(len(part) > 1 for part in _parts(m))]
+    expected = getattr(getattr(encoder, "config", None), "num_hidden_layers", None)
+    if not found or len(found) not in (1, expected):
+        raise SourceError(
+            f"{type(encoder).__name__} is built in another way than the adapters here can use: {len(found)} layers of "
+            f"linear attention and feed-forward parts were found, and its configuration says {expected}. They can use "
+            f"BERT, RoBERTa, ELECTRA, ALBERT, DistilBERT, DeBERTa, MPNet, MobileBERT and ModernBERT."
+        )
+    return found
+
+
+def sublayers(encoder: nn.Module) -> list[nn.Linear]:
     """The linear layer that ends each attention and each feed-forward part, from the first layer to the last.
 
     Raises:
-        SourceError: the encoder is not built like BERT.
+        SourceError: as `layers`, or a feed-forward part is nowhere as wide as the states.
     """
-    try:
-        return [part for layer in encoder.encoder.layer for part in (layer.attention.output.dense, layer.output.dense)]
-    except AttributeError as error:
-        raise SourceError(
-            f"{type(encoder).__name__} has no encoder.layer[i].attention.output.dense: bottleneck adapters here are for "
-            f"encoders built like BERT (BERT, RoBERTa, ELECTRA, MiniLM)"
-        ) from error
+    ends = []
+    for layer in layers(encoder):
+        attention, feed_forward = _parts(layer)
+        # MobileBERT's layers are narrower inside: the feed-forward part ends where the states are as wide as before.
+        wide = [part for part in feed_forward if part.out_features == encoder.config.hidden_size]
+        if not wide:
+            raise SourceError(f"{type(layer).__name__} has no linear layer that is as wide as the states")
+        ends += [attention[-1], wide[-1]]
+    return ends
+
+
+def _parts(layer: nn.Module) -> tuple[list[nn.Linear], list[nn.Linear]]:
+    """The linear layers inside a layer's attention part (a child that is called so), and those outside of it."""
+    inside: list[nn.Linear] = []
+    outside: list[nn.Linear] = []
+    for name, child in layer.named_children():
+        linear = [part for part in child.modules() if isinstance(part, nn.Linear)]
+        (inside if "attn" in name or "attention" in name else outside).extend(linear)
+    return inside, outside
+
+
+def query_and_value(encoder: nn.Module) -> list[str]:
+    """What the linear layers that make queries and values are called in this encoder.
+
+    Raises:
+        SourceError: it has none by any of the usual names, as where one layer makes queries, keys and values.
+    """
+    names = {name.split(".")[-1] for name, part in encoder.named_modules() if isinstance(part, nn.Linear)}
+    for pair in QUERY_AND_VALUE:
+        if names >= set(pair):
+            return list(pair)
+    raise SourceError(
+        f"{type(encoder).__name__} has no separate linear layers for queries and values; it has "
+        f'{", ".join(sorted(names))[:200]}. train="LoRA" adapts all of them.'
+    )
 
 
 def lora(encoder: nn.Module, rank: int, parts: str | list[str] = "all-linear") -> nn.Module:
@@ -107,7 +168,12 @@ def lora(encoder: nn.Module, rank: int, parts: str | list[str] = "all-linear") -
 
     Returns:
         The encoder inside a peft model that is called like it.
+
+    Raises:
+        ValueError: the rank is less than 1.
     """
+    if rank < 1:
+        raise ValueError(f"LoRA of rank {rank}; expected 1 or more")
     from peft import LoraConfig, get_peft_model  # slow to import, and needed nowhere else
 
     return get_peft_model(encoder, LoraConfig(r=rank, lora_alpha=LORA_SCALE, target_modules=parts))
@@ -123,34 +189,44 @@ def task_model(encoder: nn.Module, head: nn.Module, train: str, size: int = 0) -
         size: the width of each bottleneck, or LoRA's rank.
 
     Raises:
-        ValueError: an unknown name in `train`.
+        ValueError: an unknown name in `train`, or a size less than 1 where one is needed.
+        SourceError: the encoder is built in a way that `train` cannot use; it is as it was.
     """
-    freeze(encoder)
     adapters = None
-    if train == "last two layers":
-        encoder.encoder.layer[-2:].requires_grad_(True)
+    if train == "head only":
+        freeze(encoder)
+    elif train == "last two layers":
+        last = layers(encoder)[-2:]
+        if len(last) < 2:
+            raise SourceError(
+                f"{type(encoder).__name__} has one layer (or repeats one, as ALBERT does): there are no last two to train"
+            )
+        freeze(encoder)
+        for layer in last:
+            layer.requires_grad_(True)
     elif train == "bottleneck":
         adapters = Bottlenecks(encoder, size)
+        freeze(encoder)
         adapters.attach(encoder)
     elif train == "LoRA":
         encoder = lora(encoder, size)
     elif train == "LoRA, query and value":
-        encoder = lora(encoder, size, ["query", "value"])
+        encoder = lora(encoder, size, query_and_value(encoder))
     elif train == "everything":
         encoder.requires_grad_(True)
-    elif train != "head only":
+    else:
         raise ValueError(f"{train!r} is no way to train that task_model knows")
     return TaskModel(encoder, head, adapters)
 
 
 def freeze(module: nn.Module) -> None:
-    """Let no parameter of this module be trained."""
+    """Exclude every parameter of this module from training."""
     module.requires_grad_(False)
 
 
 @dataclass(frozen=True)
 class Count:
-    """Parameters of a model: how many there are, and how many of them training moves."""
+    """Parameters of a model: how many there are, and how many of them are trained."""
 
     total: int
     trainable: int
@@ -171,7 +247,7 @@ def count_parameters(model: nn.Module) -> Count:
 class Memory:
     """Bytes that one training step has to hold, in float32.
 
-    The total is an upper bound: gradients come into being while the backward pass lets go of activations.
+    The total is an upper bound: the backward pass frees activations while it makes gradients.
 
     Attributes:
         weights: all parameters.
@@ -194,9 +270,9 @@ class Memory:
 def training_memory(model: nn.Module, batch: dict[str, Tensor]) -> Memory:
     """Count what a training step of AdamW on this batch has to hold, by asking autograd what it keeps.
 
-    Every tensor that autograd saves is counted once by its storage; parameters among them are not counted again.
-    Counted, not sampled: the same model and batch give the same figure on every machine. What it leaves out are
-    passing buffers and the allocator's rounding; mixed precision would about halve the activations.
+    Every tensor that autograd saves is counted once by its storage; parameters among them are not counted again. The
+    same model and batch give the same number on every machine. Temporary buffers and the allocator's rounding are not
+    counted; mixed precision would about halve the activations.
 
     Args:
         model: in training mode or not, as it would be used.
@@ -243,7 +319,7 @@ def save_task(
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    path = Path(path)
+    path = full_path(path)
     about = {"encoder": fingerprint(encoder), "size": str(adapters.size), "classes": json.dumps(list(classes))}
     tensors = {f"adapters.{k}": v for k, v in adapters.state_dict().items()}
     tensors |= {f"head.{k}": v for k, v in head.state_dict().items()}
@@ -267,11 +343,11 @@ def load_task(path: str | Path, head: type[nn.Module], encoder: nn.Module) -> tu
         The adapters (not attached yet), the head, and the names of its answers.
 
     Raises:
-        SourceError: the file is missing, is no saved task, or belongs to another encoder.
+        SourceError: the file is missing, is no saved task, or belongs to another encoder or kind of head.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = full_path(path)
     try:
         with safe_open(str(path), framework="pt") as file:
             about = file.metadata() or {}
@@ -284,12 +360,19 @@ def load_task(path: str | Path, head: type[nn.Module], encoder: nn.Module) -> tu
     if about["encoder"] != found:
         raise SourceError(
             f"{path} was trained on another encoder (fingerprint {about['encoder'][:8]}, this one is {found[:8]}); "
-            f"adapters only fit the very weights they were trained on"
+            f"adapters only fit the weights they were trained on"
         )
-    classes = json.loads(about["classes"])
-    adapters = Bottlenecks(encoder, int(about["size"]))
-    hidden = encoder.config.hidden_size
-    made = head(hidden, len(classes)) if classes else head(hidden)
-    adapters.load_state_dict({k.removeprefix("adapters."): v for k, v in tensors.items() if k.startswith("adapters.")})
-    made.load_state_dict({k.removeprefix("head."): v for k, v in tensors.items() if k.startswith("head.")})
+    try:
+        classes = json.loads(about["classes"])
+        adapters = Bottlenecks(encoder, int(about["size"]))
+        hidden = encoder.config.hidden_size
+        made = head(hidden, len(classes)) if classes else head(hidden)
+        for module, prefix in ((adapters, "adapters."), (made, "head.")):
+            own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            module.load_state_dict(own)  # strict: every weight, and no other
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{path} does not fit a {head.__name__} and bottlenecks of this encoder ({first_line(error)}): load it with "
+            f"the class of head that it was saved with, or save it once more with save_task"
+        ) from error
     return adapters.eval(), made.eval(), classes

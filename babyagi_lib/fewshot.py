@@ -1,4 +1,4 @@
-"""Learning to tell classes apart from a few examples of each: draws, episodes and five methods. Used by lesson 05.
+"""Classifying from a few examples of each class: draws, episodes and five methods. Used by lesson 05.
 
 Three methods work on vectors that a frozen encoder made once (`embed`): `nearest_example`, `nearest_centroid` and
 `linear_probe`. Two train a copy of the encoder: `fine_tune` with a new head, and `contrastive_tune` on pairs. Every
@@ -9,6 +9,7 @@ method ends in scores of shape (queries, classes), higher is better, with the cl
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,15 +19,14 @@ import torch
 from torch import Tensor, nn
 
 from babyagi_lib.heads import SentenceHead, TaskModel, mean_pool
+from babyagi_lib.streams import stream_seed
+from babyagi_lib.tagging import longest_window
 from babyagi_lib.training import fit, predict
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-LONGEST = 128  # pieces of a message that are read
-PROBE_C = (
-    30.0  # how loosely the linear probe is held; vectors of length one are small numbers, and C = 1 holds too tight
-)
+PROBE_C = 30.0  # inverse strength of the linear probe's penalty: vectors of length one are small numbers
 TEXTS = 64  # in a batch of contrastive tuning
 TOGETHER = 16  # of them that go through the encoder at once
 
@@ -40,8 +40,8 @@ class Episode:
 
     Attributes:
         classes: the names of the N classes of the task.
-        support: (N * K,) what may be learned from.
-        query: (N * Q,) what is asked; disjoint from the support.
+        support: (N * K,) what to learn from.
+        query: (N * Q,) what is to be classified; disjoint from the support.
     """
 
     classes: list[str]
@@ -53,23 +53,27 @@ def draw_shots(labels: Sequence[str], shots: int, seed: int) -> np.ndarray:
     """Indices of `shots` examples of every class, without replacement: (classes * shots,).
 
     Raises:
-        ValueError: a class has fewer examples.
+        ValueError: a class has fewer examples, or a label is not a name.
     """
-    episode = draw_episode(labels, len(set(labels)), shots, 0, seed)
-    return episode.support
+    return draw_episode(labels, len(np.unique(_names(labels))), shots, 0, seed).support
 
 
 def draw_episode(labels: Sequence[str], ways: int, shots: int, queries: int, seed: int) -> Episode:
     """Draw an N-way K-shot episode: `ways` classes, and of each `shots` examples to learn from and `queries` to ask.
 
+    Args:
+        labels: the class of each example of the corpus.
+        ways, shots, queries: N, K and Q.
+        seed: for this draw alone. `np.random.default_rng` of the same seed is another, independent stream.
+
     Raises:
-        ValueError: there are fewer classes, or a class drawn has fewer than `shots + queries` examples; or nothing was
-            asked for.
+        ValueError: there are fewer classes, or a class drawn has fewer than `shots + queries` examples; nothing was
+            asked for; or a label is not a name.
     """
     if ways < 1 or shots < 1 or queries < 0:
         raise ValueError(f"{ways} classes, {shots} examples, {queries} queries; expected 1, 1 and 0 at least")
-    rng = np.random.default_rng(seed)
-    labels = np.asarray(labels)
+    rng = np.random.default_rng(stream_seed("episode", seed))
+    labels = _names(labels)
     names = np.unique(labels)
     if ways > len(names):
         raise ValueError(f"{ways} classes were asked for, and the corpus has {len(names)}")
@@ -89,12 +93,18 @@ def draw_episode(labels: Sequence[str], ways: int, shots: int, queries: int, see
 
 
 def embed(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> np.ndarray:
-    """A vector of length one for each text, the mean of its pieces' states: (texts, hidden) float32."""
+    """A vector of length one for each text, the mean of its pieces' states: (texts, hidden) float32.
+
+    Of a text longer than `tagging.longest_window` only the beginning is read, and a warning says how many there are.
+
+    Raises:
+        ValueError: there is no text, or an entry is not a text.
+    """
     return np.stack(predict(PairModel(encoder), _examples(tokenizer, texts)))
 
 
 def nearest_example(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
-    """A class scores as high as the most similar of its examples.
+    """The score of a class is the cosine of its most similar example.
 
     Args:
         support: (examples, hidden) vectors of length one.
@@ -110,7 +120,7 @@ def nearest_example(support: np.ndarray, labels: Sequence[str], queries: np.ndar
 
 
 def nearest_centroid(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
-    """A class scores by how near the mean of its examples is.
+    """The score of a class is the distance to the mean of its examples, negated.
 
     The classifier of prototypical networks (Snell et al. 2017, equations 1 and 2), without their training.
 
@@ -123,9 +133,14 @@ def nearest_centroid(support: np.ndarray, labels: Sequence[str], queries: np.nda
 
 
 def linear_probe(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
-    """A class scores by the probability that logistic regression gives it: (queries, classes)."""
+    """The score of a class is its probability by logistic regression: (queries, classes).
+
+    Raises:
+        ValueError: there is one class only.
+    """
     from sklearn.linear_model import LogisticRegression
 
+    labels = _two_or_more(labels)
     return LogisticRegression(C=PROBE_C, max_iter=1000).fit(support, labels).predict_proba(queries)
 
 
@@ -150,27 +165,27 @@ def fine_tune(
     Args:
         encoder: is left as it is.
         tokenizer: its tokenizer.
-        texts: what may be learned from.
+        texts: what to learn from.
         labels: the class of each.
         seed: for the new head, the order of the texts and dropout.
-        read: how many texts are read in all, each as often as it takes, but four times at least.
+        read: how many texts are read in all; each is read equally often, and at least four times.
 
     Returns:
         A function from texts to scores: (texts, classes) logits.
+
+    Raises:
+        ValueError: there is one class only, or not one label for each text.
     """
-    names = np.unique(labels).tolist()
-    torch.manual_seed(seed)
+    names, examples = _labelled(tokenizer, texts, labels)
+    torch.manual_seed(stream_seed("head", seed))
     model = TaskModel(copy.deepcopy(encoder), SentenceHead(encoder.config.hidden_size, len(names)))
-    examples = _examples(tokenizer, texts)
-    for example, label in zip(examples, labels, strict=True):
-        example["labels"] = names.index(label)
     epochs = max(4, read // len(texts))
     fit(model, examples, epochs=epochs, batch_tokens=1024, learning_rate=2e-4, head_learning_rate=4e-3, seed=seed)
     return lambda queries: np.stack(predict(model, _examples(tokenizer, queries)))
 
 
 def pair_loss(vectors: Tensor, labels: Tensor) -> Tensor:
-    """How far all pairs of a batch are from where SetFit wants them: cosine 1 in one class, 0 in two.
+    """How far the cosines of all pairs of a batch are from SetFit's targets: 1 within a class, 0 between two.
 
     The loss of Tunstall et al. (2022), with one difference: a batch of n texts, encoded once, gives all its
     n (n - 1) / 2 pairs, where SetFit encodes two texts for each pair. Pairs of like and of unlike class count the
@@ -194,8 +209,8 @@ def pair_loss(vectors: Tensor, labels: Tensor) -> Tensor:
 def contrastive_loss(vectors: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
     """Pick a text's partner, one of its own class, among all other texts of the batch by its cosine: cross-entropy.
 
-    The supervised contrastive loss (Khosla et al. 2020, equation 2). It asks that pairs of one class be more alike
-    than other pairs, where `pair_loss` says how alike each pair should be.
+    The supervised contrastive loss (Khosla et al. 2020, equation 2). Pairs of one class should be more alike than other
+    pairs; `pair_loss` in contrast has a target for each pair.
 
     Args:
         vectors: (texts, hidden), of any length.
@@ -227,7 +242,7 @@ class PairModel(nn.Module):
         lengths = attention_mask.sum(dim=1)
         order = lengths.argsort()
         parts = []
-        for rows in order.split(TOGETHER):  # texts of like lengths, so that little is spent on padding
+        for rows in order.split(TOGETHER):  # texts of similar length, for little padding
             longest = int(lengths[rows[-1]])
             ids, mask = input_ids[rows, :longest], attention_mask[rows, :longest]
             parts.append(mean_pool(self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state, mask))
@@ -243,25 +258,25 @@ def contrastive_tune(
     seed: int,
     loss: Callable[[Tensor, Tensor], Tensor] = contrastive_loss,
 ) -> PreTrainedModel:
-    """A copy of the encoder, trained so that texts of one class lie together: the first step of SetFit.
+    """A copy of the encoder, trained so that texts of one class get similar vectors: the first step of SetFit.
 
     The second step is a linear head on the new vectors: `embed`, then `linear_probe`. With one text of each class
-    there is no pair to bring together, and `contrastive_loss` teaches nothing.
+    there is no pair of one class, and `contrastive_loss` has no gradient.
+
+    Raises:
+        ValueError: as `fine_tune`.
     """
-    names = np.unique(labels).tolist()
-    examples = _examples(tokenizer, texts)
-    for example, label in zip(examples, labels, strict=True):
-        example["labels"] = names.index(label)
+    _, examples = _labelled(tokenizer, texts, labels)
     model = PairModel(copy.deepcopy(encoder), loss)
-    rng = np.random.default_rng(seed)
-    steps = max(15, 4 * len(texts) // TEXTS)  # many more, and the encoder forgets what it knew
+    rng = np.random.default_rng(stream_seed("batches", seed))
+    steps = max(15, 4 * len(texts) // TEXTS)  # with many more, accuracy falls again
     batches = [balanced_batch(labels, TEXTS, rng) for _ in range(steps)]
     fit(model, examples, epochs=1, batches=lambda epoch: batches, learning_rate=1e-4, seed=seed)
     return model.encoder
 
 
 def balanced_batch(labels: Sequence[str], texts: int, rng: np.random.Generator) -> list[int]:
-    """Indices of about `texts` examples, by twos of a class, so that every batch has pairs of both kinds."""
+    """Indices of about `texts` examples, two or more of a class where it has them, so that a batch has pairs of both kinds."""
     labels = np.asarray(labels)
     names = np.unique(labels)
     batch: list[int] = []
@@ -271,8 +286,44 @@ def balanced_batch(labels: Sequence[str], texts: int, rng: np.random.Generator) 
     return batch
 
 
+def _labelled(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], labels: Sequence[str]
+) -> tuple[list[str], list[dict]]:
+    """The classes in order, and the texts as examples with the index of their class."""
+    names, indices = np.unique(_two_or_more(labels), return_inverse=True)
+    if len(texts) != len(indices):
+        raise ValueError(f"{len(texts)} texts and {len(indices)} labels; expected one label for each text")
+    examples = [e | {"labels": int(i)} for e, i in zip(_examples(tokenizer, texts), indices, strict=True)]
+    return names.tolist(), examples
+
+
 def _examples(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[dict]:
+    """The pieces of each text, with special tokens; a warning says how many texts had to be cut."""
     if isinstance(texts, str) or len(texts) == 0:
         raise ValueError(f"expected a list of one text or more, got {texts!r:.60}")
-    encoded = tokenizer(list(texts), truncation=True, max_length=LONGEST)
-    return [{"input_ids": ids} for ids in encoded["input_ids"]]
+    if wrong := [i for i, text in enumerate(texts) if not isinstance(text, str)]:
+        raise ValueError(f"text {wrong[0]} is {texts[wrong[0]]!r:.60}; expected a str")
+    limit = longest_window(tokenizer)
+    whole = tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
+    if cut := sum(len(ids) > limit for ids in whole):
+        warnings.warn(
+            f"{cut} of {len(texts)} texts are longer than the {limit} pieces that the encoder reads; the rest of each is cut off",
+            stacklevel=3,
+        )
+    return [{"input_ids": ids} for ids in tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]]
+
+
+def _names(labels: Sequence[str]) -> np.ndarray:
+    """Labels as an array, if each is a name or a whole number: NumPy cannot sort others, or merges them (nan)."""
+    for i, label in enumerate(labels):
+        if not isinstance(label, str | int | np.integer):
+            raise ValueError(f"label {i} is {label!r:.60}; expected the name of a class")
+    return np.asarray(labels)
+
+
+def _two_or_more(labels: Sequence[str]) -> np.ndarray:
+    """Labels as an array, if they are of two classes or more."""
+    labels = _names(labels)
+    if len(names := np.unique(labels)) < 2:
+        raise ValueError(f"every label is {names.tolist()}; expected two classes or more")
+    return labels

@@ -1,9 +1,9 @@
-"""What is put on a pretrained encoder to give it a task: an input layer and an output layer. Used by lessons 01, 02, 04, 05.
+"""What turns a pretrained encoder into a model for one task: an input layer and an output layer. Lessons 01, 02, 04, 05.
 
 Three heads are the articles' "task-adaptation layer" at the output: `SentenceHead` answers once per sentence,
 `TokenHead` once per piece, `SpanHead` points at the first and last piece of an answer. `TaskModel` is an encoder with
-any of them. `TokenTagger` is the tagger of lesson 04, with an input layer that gives an uncased encoder back the case
-of each word.
+any of them. `TokenTagger` is the tagger of lesson 04, with an input layer that tells an uncased encoder the case of
+each word.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from babyagi_lib.sources import SourceError
-from babyagi_lib.sources.base import first_line, not_saved
+from babyagi_lib.sources.base import first_line, full_path, not_saved
+from babyagi_lib.sources.encoders import TAGGER_FILE, check_encoder, load_tokenizer
 from babyagi_lib.tagging import CASES, IGNORE
 from babyagi_lib.whole import whole_folder
 
@@ -36,8 +37,8 @@ def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
 def without_dropout(model: nn.Module) -> nn.Module:
     """Switch dropout off everywhere in a model, and return it.
 
-    Drawing random numbers for every state takes a good part of a step, and an encoder that is tuned for a few epochs
-    hardly has the time to learn its examples by heart.
+    Drawing a random number for every state takes a large share of a step's time, and an encoder that is tuned for a few
+    epochs hardly overfits.
     """
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -83,7 +84,7 @@ class TokenHead(nn.Module):
 
 
 class SpanHead(nn.Module):
-    """A pair of answers per text: how much each piece looks like the first, and like the last, of the answer."""
+    """Two scores per piece: for being the first piece of an answer, and for being the last."""
 
     def __init__(self, hidden_size: int, dropout: float = 0.1) -> None:
         super().__init__()
@@ -131,15 +132,18 @@ class InputAdapter(nn.Module):
     """A small embedding of each word's case, added to the encoder's input embeddings.
 
     It starts at zero, so at first the adapted model computes exactly what the encoder did before.
+
+    Args:
+        width: of the encoder's input embeddings; in ELECTRA, ALBERT and others it is less than the states' width.
     """
 
-    def __init__(self, hidden_size: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.case = nn.Embedding(len(CASES), hidden_size)
+        self.case = nn.Embedding(len(CASES), width)
         nn.init.zeros_(self.case.weight)
 
     def forward(self, embeddings: Tensor, case_ids: Tensor) -> Tensor:
-        """(batch, pieces, hidden) embeddings and (batch, pieces) case indices to adapted embeddings."""
+        """(batch, pieces, width) embeddings and (batch, pieces) case indices to adapted embeddings."""
         return embeddings + self.case(case_ids)
 
 
@@ -161,7 +165,7 @@ class TokenTagger(nn.Module):
             encoder.pooler = None  # a layer for whole sentences that no token uses: it would never get a gradient
         self.head = TokenHead(hidden, len(tag_names))
         # Made last, so that with the same seed the head starts the same with and without it.
-        self.input_adapter = InputAdapter(hidden) if input_adapter else None
+        self.input_adapter = InputAdapter(encoder.get_input_embeddings().weight.shape[1]) if input_adapter else None
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, case_ids: Tensor, labels: Tensor | None = None
@@ -185,20 +189,33 @@ class TokenTagger(nn.Module):
     def save(self, folder: str | Path, tokenizer: PreTrainedTokenizerBase) -> Path:
         """Write weights (safetensors), configuration and tokenizer to a folder, whole or not at all.
 
+        Args:
+            folder: a new folder, or one that holds a saved tagger, which is replaced. `~` is the home folder.
+            tokenizer: the encoder's tokenizer.
+
+        Returns:
+            The folder's full path.
+
         Raises:
-            SourceError: the folder cannot be written; if there was one, it is as it was.
+            SourceError: the folder cannot be written, holds other files, or is the one you work in; then it is as it was.
         """
         from safetensors import SafetensorError
         from safetensors.torch import save_model
 
-        folder = Path(folder)
+        folder = full_path(folder)
+        if Path.cwd().is_relative_to(folder):
+            raise SourceError(
+                f"{folder} holds the folder you work in, and saving would replace it; choose a new folder"
+            )
         tagger = {"tag_names": self.tag_names, "input_adapter": self.input_adapter is not None}
         try:
+            if folder.is_dir() and any(folder.iterdir()) and not (folder / TAGGER_FILE).is_file():
+                raise SourceError(f"{folder} holds other files, and saving would delete them; choose a new folder")
             with whole_folder(folder) as partial:
                 save_model(self, str(partial / "model.safetensors"))
                 self.encoder.config.save_pretrained(partial)
                 tokenizer.save_pretrained(partial)
-                (partial / "tagger.json").write_text(json.dumps(tagger, indent=1), encoding="utf-8")
+                (partial / TAGGER_FILE).write_text(json.dumps(tagger, indent=1), encoding="utf-8")
         except (OSError, SafetensorError) as error:
             raise not_saved(folder, error) from error
         return folder
@@ -211,20 +228,23 @@ class TokenTagger(nn.Module):
             SourceError: the folder is missing, is not a saved tagger, or a file in it is damaged.
         """
         from safetensors.torch import load_model
-        from transformers import AutoConfig, AutoModel, AutoTokenizer
+        from transformers import AutoConfig, AutoModel
 
-        folder = Path(folder)
-        for name in ("tagger.json", "config.json", "model.safetensors", "tokenizer.json"):
+        folder = full_path(folder)
+        for name in (TAGGER_FILE, "config.json", "model.safetensors", "tokenizer.json"):
             if not (folder / name).is_file():
                 raise SourceError(f"{folder} is not a saved tagger: it has no {name}. Save one with TokenTagger.save.")
         try:
-            tagger = json.loads((folder / "tagger.json").read_text(encoding="utf-8"))
+            tagger = json.loads((folder / TAGGER_FILE).read_text(encoding="utf-8"))
             names = tagger["tag_names"]
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise TypeError("tagger.json: tag_names is no list of names")
             model = cls(AutoModel.from_config(AutoConfig.from_pretrained(folder)), **tagger)
-            load_model(model, str(folder / "model.safetensors"))
-            tokenizer = AutoTokenizer.from_pretrained(folder)
+            load_model(model, str(folder / "model.safetensors"))  # strict: every weight, and no other
+            tokenizer = load_tokenizer(str(folder), str(folder))
+            check_encoder(model.encoder.eval(), tokenizer, str(folder))
+        except SourceError:
+            raise
         except Exception as error:  # each library has its own, and older tokenizers raise just that
             raise SourceError(
                 f"{folder} is a damaged tagger ({first_line(error)}): save it once more with TokenTagger.save."

@@ -1,8 +1,8 @@
 """In-context learning: a causal language model classifies by how it would continue a prompt. Used by lesson 05.
 
 The examples are not trained on; they are text in front of the question (Brown et al. 2020). `prompt` writes that text,
-`label_log_likelihoods` reads from the model how probable each label is as its continuation, and `calibrate` takes out
-what the model would have answered to a question without content (Zhao et al. 2021).
+`label_log_likelihoods` reads from the model how probable each label is as its continuation, and `calibrate` removes
+the model's preference for some labels, which shows in its answer to a question without content (Zhao et al. 2021).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def prompt(messages: Sequence[str], labels: Sequence[str], names: Sequence[str])
 def question(message: str) -> str:
     """One message as the prompt asks about it, without an answer.
 
-    The break stands in front, not behind: a tokenizer may join two line breaks to one piece at the end of a text and
-    cut them apart before a word, and then the pieces of two texts are not the pieces of both together.
+    The line breaks come first, not last: a tokenizer may make one piece of two line breaks at the end of a text, and two
+    pieces of them before a word. Then the pieces of two texts are not the pieces of both together.
     """
     return f"\n\nMessage: {' '.join(message.split())}\nTeam:"
 
@@ -57,8 +57,8 @@ def label_log_likelihoods(
     """How probable each label is as the continuation of the context and a query.
 
     The log-probability of a label is the sum over its pieces (the chain rule), not their mean: so it is the probability
-    of a text, which is what `calibrate` divides. A label of more pieces loses by that, and one whose later pieces
-    follow from its first would gain by the mean; where all labels are one piece long there is no difference.
+    of a text, which is what `calibrate` divides. That favours labels of few pieces. The mean would favour labels
+    whose later pieces follow from the first. Where all labels are one piece long there is no difference.
 
     The context is read once. Its keys and values, all that later positions need of it, are kept (the KV cache), and so
     are each query's while the labels are tried.
@@ -74,18 +74,22 @@ def label_log_likelihoods(
         (queries, labels) natural logarithms, float64.
 
     Raises:
-        ValueError: cut into pieces as a whole, the text would have other pieces than its parts have.
+        ValueError: cut into pieces as a whole, the text would have other pieces than its parts have; it is longer than
+            what the model reads; or there are no labels.
     """
+    if isinstance(queries, str) or isinstance(labels, str) or not labels:
+        raise ValueError("expected a list of messages, and a list of one label or more")
 
     def pieces(text: str) -> list[int]:
         return tokenizer(text, add_special_tokens=False)["input_ids"]
 
     start, endings = pieces(context), [pieces(answer(label)) for label in labels]
     longest = max(map(len, endings))
-    # Behind the end of a shorter label stand zeros: nothing looks back at them, and their own scores are left out.
+    # Shorter labels are padded with zeros at the end: no piece before them attends to them, and their scores are left out.
     padded = torch.tensor([ids + [0] * (longest - len(ids)) for ids in endings])
     counts = torch.arange(longest) < torch.tensor([len(ids) for ids in endings])[:, None]
 
+    limit = getattr(model.config, "max_position_embeddings", None)
     read = model(torch.tensor([start]), use_cache=True, logits_to_keep=1).past_key_values
     found = []
     for message in queries:
@@ -93,6 +97,11 @@ def label_log_likelihoods(
         for label, ending in zip(labels, endings, strict=True):
             if pieces(context + question(message) + answer(label)) != start + asked + ending:
                 raise ValueError(f"the tokenizer joins a piece across the parts of the prompt before {label!r}")
+        if limit is not None and len(start) + len(asked) + longest > limit:
+            raise ValueError(
+                f"the prompt has {len(start) + len(asked) + longest} pieces and the model reads {limit}; "
+                "give it fewer or shorter examples"
+            )
         cache = copy.deepcopy(read)  # reading on writes into it
         logits = model(torch.tensor([asked]), past_key_values=cache, logits_to_keep=1).logits[0, -1]
         scores = logits.double().log_softmax(dim=0)[padded[:, 0]]
@@ -106,10 +115,10 @@ def label_log_likelihoods(
 
 
 def calibrate(scores: np.ndarray, content_free_scores: np.ndarray) -> np.ndarray:
-    """Contextual calibration: divide by the probabilities of an input that says nothing (Zhao et al. 2021, section 5).
+    """Contextual calibration: divide by the probabilities for an input without content (Zhao et al. 2021, section 5).
 
-    What the model answers to "N/A" after these examples is its bias: towards labels that are frequent in English, or
-    in the prompt, or near its end. Dividing by it makes all labels equally probable there.
+    What the model answers to "N/A" after these examples is its bias towards labels that are frequent in English or in the
+    prompt, or near the prompt's end. After dividing by it, all labels are equally probable for "N/A".
 
     Args:
         scores: (queries, labels) log-likelihoods.

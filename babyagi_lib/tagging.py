@@ -1,6 +1,6 @@
 """Word-level tags to word pieces and back, and how tags are scored. Used by lesson 04.
 
-A tagger reads word pieces, people annotate words. `encode` cuts sentences into windows of pieces in which
+A tagger reads word pieces; corpora are annotated word by word. `encode` cuts sentences into windows of pieces in which
 exactly one piece of every word carries that word's tag; `decode` turns predictions for those pieces into
 tags for words again. Both are exact inverses for any words and tags (tested as a property).
 """
@@ -8,11 +8,14 @@ tags for words again. Both are exact inverses for any words and tags (tested as 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from babyagi_lib.sources.encoders import LONGEST_WINDOW
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -60,7 +63,7 @@ class Encoded:
         return len(self.windows)
 
     def report(self) -> str:
-        """One line about what did not fit, or about all having fitted."""
+        """One line that says what did not fit into a window, if anything."""
         if not self.split and not self.cut:
             return f"{len(self.windows):,} sentences, each whole in one window"
         return (
@@ -84,18 +87,21 @@ def encode(
             which are 0, so that `decode` still finds the words).
         tag_names: the tags in the order of the head's outputs.
         tokenizer: a fast tokenizer.
-        max_pieces: pieces in a window with the special tokens; the tokenizer's own limit if None.
+        max_pieces: pieces in a window with the special tokens; None for as many as fit (see `longest_window`).
 
-    A word the tokenizer makes nothing of (a lone control character, say) becomes one unknown token, so
+    A word for which the tokenizer returns no piece (a control character, for example) becomes one unknown token, so
     that every word keeps its place.
 
     Raises:
-        ValueError: there are more sentences than lists of tags, or fewer; a sentence is not cut into words, or it and its
-            tags differ in length; a tag is not in `tag_names`.
+        ValueError: the numbers of sentences and of lists of tags differ; a sentence is not cut into words, or it and its
+            tags differ in length; a tag is not in `tag_names`; a window has no room for a piece, or is longer than what
+            the encoder reads.
     """
     if tags is not None and len(tags) != len(sentences):
-        raise ValueError(f"{len(sentences)} sentences and {len(tags)} lists of tags; expected as many")
-    limit = max_pieces or min(tokenizer.model_max_length, 512)
+        raise ValueError(f"{len(sentences)} sentences and {len(tags)} lists of tags; expected the same number")
+    limit = longest_window(tokenizer) if max_pieces is None else max_pieces
+    if limit > tokenizer.model_max_length:
+        raise ValueError(f"max_pieces is {limit}; the encoder reads {tokenizer.model_max_length} at once")
     room = limit - 2
     if room < 1:
         raise ValueError(f"max_pieces is {limit}; a window needs room for two special tokens and one piece")
@@ -129,8 +135,16 @@ def encode(
     return encoded
 
 
+def longest_window(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Pieces that an encoder is given at once, special tokens included: 512, or what it has positions for if fewer.
+
+    `sources.load_encoder` sets the tokenizer's `model_max_length` to what its encoder has positions for.
+    """
+    return min(tokenizer.model_max_length, LONGEST_WINDOW)
+
+
 def word_pieces(words: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Piece ids of each word, at least one per word (the unknown token where the tokenizer makes nothing of it)."""
+    """Piece ids of each word, at least one per word (the unknown token where the tokenizer returns none)."""
     pieces: list[list[int]] = [[] for _ in words]
     if words:
         batch = tokenizer(
@@ -162,24 +176,24 @@ def _close_window(
 def decode(
     encoded: Encoded, scores: Iterable[np.ndarray], tag_names: Sequence[str], valid: bool = False
 ) -> list[list[str]]:
-    """Tags of words from scores for pieces: the first piece of a word speaks for it.
+    """Tags of words from scores for pieces: the score of a word is that of its first piece.
 
     Args:
         encoded: what `encode` returned.
         scores: for each window, an array (pieces, tags) of logits, special tokens included.
         tag_names: the tags in the order of the columns.
-        valid: only tag sequences that IOB2 allows, and of those the likeliest (`best_valid_path`); otherwise the
-            likeliest tag of every word by itself, which may put an I- where nothing began.
+        valid: the most probable of the tag sequences that IOB2 allows (`best_valid_path`); otherwise the most probable
+            tag of every word by itself, which may be an I- that continues no mention.
 
     Returns:
         For each sentence, a tag for each word.
 
     Raises:
-        ValueError: there are more scores than windows, or fewer, or their shape is another.
+        ValueError: the number of scores is not the number of windows, or a shape is wrong.
     """
     scores = list(scores)
     if len(scores) != len(encoded):
-        raise ValueError(f"{len(encoded)} windows and scores for {len(scores)}; expected as many")
+        raise ValueError(f"{len(encoded)} windows and scores for {len(scores)}; expected the same number")
     rows: list[list[np.ndarray]] = [[] for _ in range(max(encoded.sentence_of, default=-1) + 1)]
     for window, s, logits in zip(encoded.windows, encoded.sentence_of, scores, strict=True):
         expected = (len(window["labels"]), len(tag_names))
@@ -247,8 +261,34 @@ def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def split_words(text: str) -> list[str]:
-    """Split plain text into words and punctuation marks, roughly as news corpora do ('s stands alone)."""
-    return re.findall(r"'s\b|(?:\w\.)+\w\.|\w+(?:[-'’&.]\w+)*?(?='s\b)|\w+(?:[-'’&.]\w+)*|[^\w\s]", text)
+    """Split plain text into words and punctuation marks, roughly as news corpora do ('s stands alone).
+
+    Combining marks, soft hyphens and joiners belong to the character before them, in any normal form of Unicode. Points
+    and commas inside numbers do too (1,000,000; 3.14; 10:30). Nothing but white space is lost.
+    """
+    shape = "".join(MARK if unicodedata.category(c) in GLUED and c != ZERO_WIDTH_SPACE else c for c in text)
+    return [text[slice(*found.span())] for found in WORD.finditer(shape)]
+
+
+# Categories of Unicode whose characters belong to the one before: marks, and format characters such as soft hyphens. The
+# zero width space is a format character, too, but ends a word.
+GLUED, ZERO_WIDTH_SPACE = ("Mn", "Mc", "Me", "Cf"), "\u200b"
+MARK = "\u0300"  # stands for all of them in the pattern
+APOSTROPHE = "['\u2019\u02bc\uff07]"
+WORD = re.compile(
+    r"""
+      <apostrophe>s\b                         # 's by itself
+    | (?:<letter>\.)+<letter>\.               # U.S.
+    | <part>(?:<join><part>)*?(?=<apostrophe>s\b)  # what stands before 's
+    | <part>(?:<join><part>)*                 # Anna, O'Brien, AT&T, 1,000,000
+    | [^\w\s]<mark>*                          # punctuation and symbols
+    """.replace("<join>", r"(?:[-\u2010\u2011&.\u00b7]|<apostrophe>|(?<=\d)[,:\u066b\u066c](?=\d))")
+    .replace("<part>", r"<letter>+")
+    .replace("<letter>", r"(?:\w<mark>*)")
+    .replace("<apostrophe>", APOSTROPHE)
+    .replace("<mark>", MARK),
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 # --- scores -----------------------------------------------------------------------------------------------
@@ -302,10 +342,10 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
 
 def _must_agree(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
     if len(gold) != len(predicted):
-        raise ValueError(f"{len(gold)} sentences, and {len(predicted)} were predicted; expected as many")
+        raise ValueError(f"{len(gold)} sentences, and {len(predicted)} were predicted; expected the same number")
     for s, (g, p) in enumerate(zip(gold, predicted, strict=True)):
         if len(g) != len(p):
-            raise ValueError(f"sentence {s} has {len(g)} tags, and {len(p)} were predicted; expected as many")
+            raise ValueError(f"sentence {s} has {len(g)} tags, and {len(p)} were predicted; expected the same number")
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -12,9 +12,10 @@ from pathlib import Path
 def whole_file(path: Path) -> Iterator[Path]:
     """A file to write to, which takes the place of `path` when the block ends without an error.
 
-    With an error, such as a full disk, nothing of it stays and `path` is as it was. Only where the process is killed
-    can it stay, as `path` with `.partial` at its end, and the next writer replaces it.
+    After an error, such as a full disk, the new file is deleted and `path` is as it was. Only if the process is killed does
+    it stay, as `path` with `.partial` at its end; the next writer replaces it.
     """
+    path = path.resolve()
     partial = path.with_name(f"{path.name}.partial")
     try:
         yield partial
@@ -31,9 +32,10 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """An empty folder to fill, which takes the place of `path` when the block ends without an error.
 
-    As `whole_file`; but a folder cannot be replaced in one step, so the old one first steps aside, as `path` with
-    `.replaced` at its end. Killed in the instant between the two steps, the next call puts it back before it begins.
+    As `whole_file`; but a folder cannot be replaced in one step, so the old one is first renamed to `path` with
+    `.replaced` at its end. If the process is killed between the two steps, the next call renames it back first.
     """
+    path = path.resolve()
     partial, old = (path.with_name(path.name + ending) for ending in (".partial", ".replaced"))
     if old.exists() and not path.exists():
         old.rename(path)

@@ -7,6 +7,7 @@ import torch
 from conftest import tiny_encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import ENCODERS, small
 from torch import nn
 
 from babyagi_lib import adapters, heads, sources, training
@@ -18,7 +19,7 @@ def examples(n=4):
     draw = torch.Generator().manual_seed(1)
     return [
         {
-            "input_ids": torch.randint(5, 900, (length,), generator=draw).tolist(),
+            "input_ids": torch.randint(5, 60, (length,), generator=draw).tolist(),
             "labels": torch.randint(0, 3, (length,), generator=draw).tolist(),
         }
         for length in range(4, 4 + n)
@@ -92,8 +93,78 @@ def test_an_adapter_acts_on_what_its_sublayer_puts_out():
 
 
 def test_an_encoder_of_another_build_is_refused():
-    with pytest.raises(sources.SourceError, match="built like BERT"):
+    with pytest.raises(sources.SourceError, match="Linear is built in another way"):
         adapters.sublayers(nn.Linear(2, 2))
+
+
+def test_a_bottleneck_by_hand():
+    bottleneck = adapters.Bottleneck(6, 2)
+    states = torch.randn(3, 6)
+    assert torch.equal(bottleneck(states), states), "a new one changes nothing"
+    nn.init.normal_(bottleneck.up.weight)
+    nn.init.normal_(bottleneck.up.bias)
+    down = nn.functional.gelu(states @ bottleneck.down.weight.T + bottleneck.down.bias)
+    torch.testing.assert_close(bottleneck(states), states + down @ bottleneck.up.weight.T + bottleneck.up.bias)
+
+
+def test_adapters_of_an_encoder_with_fewer_layers_cannot_be_attached():
+    encoder = tiny_encoder()
+    bottlenecks = adapters.Bottlenecks(encoder, 4)
+    encoder.encoder.layer.append(copy.deepcopy(encoder.encoder.layer[0]))
+    encoder.config.num_hidden_layers = 3
+    with pytest.raises(ValueError, match="shorter"):
+        bottlenecks.attach(encoder)
+
+
+def test_counts_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        adapters.count_parameters(nn.Linear(2, 2)).total = 1
+
+
+# Trainable parameters of each way, by hand, for an encoder 32 wide with 2 layers, bottlenecks and ranks of 4.
+HEAD, BOTTLENECK = 3 * 33, 2 * 32 * 4 + 32 + 4
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_train_works_on_encoders_of_many_kinds_or_says_what_is_missing(tmp_path, kind, way):
+    (encoder, _) = sources.load_encoder(str(small(kind, tmp_path)))
+    print_before = adapters.fingerprint(encoder)
+    refused = {
+        ("Albert", "last two layers"): "has one layer",
+        (
+            "ModernBert",
+            "LoRA, query and value",
+        ): "no separate linear layers for queries and values; it has Wi, Wo, Wqkv",
+    }
+    if said := refused.get((kind, way)):
+        with pytest.raises(sources.SourceError, match=said):
+            adapters.task_model(encoder, heads.TokenHead(32, 3), way, 4)
+        assert adapters.fingerprint(encoder) == print_before and all(p.requires_grad for p in encoder.parameters())
+        return
+    before = states(encoder)
+    model = adapters.task_model(encoder, heads.TokenHead(32, 3), way, 4)
+    assert torch.allclose(states(model.encoder), before, atol=1e-6), "nothing has been trained yet"
+    trainable = adapters.count_parameters(model).trainable
+    if way == "bottleneck":
+        narrow = 2 * 16 * 4 + 16 + 4  # MobileBERT's attention is narrower than its states
+        layers = {"Albert": BOTTLENECK * 2, "MobileBert": 2 * (BOTTLENECK + narrow)}
+        assert trainable == HEAD + layers.get(kind, 4 * BOTTLENECK)
+        shaken(model.adapters)
+        assert not torch.allclose(states(encoder), before)
+        model.adapters.detach()
+        assert torch.equal(states(encoder), before)
+        model.adapters.attach(encoder)
+    assert (trainable == HEAD) == (way == "head only")
+    model.train()(**training.pad_batch(examples()))["loss"].backward()
+    learning = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad and p.grad is not None}
+    assert learning == {"head only": {"head"}, "bottleneck": {"head", "adapters"}}.get(way, {"head", "encoder"})
+
+
+@pytest.mark.parametrize("way", ["bottleneck", "LoRA", "LoRA, query and value"])
+def test_a_size_of_nothing_is_refused(way):
+    with pytest.raises(ValueError, match="expected 1 or more"):
+        adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), way)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -241,7 +312,23 @@ def test_a_task_of_another_encoder_is_refused(tmp_path):
     )
     with torch.no_grad():
         encoder.embeddings.word_embeddings.weight[7, 7] += 1e-3
-    with pytest.raises(sources.SourceError, match="another encoder"):
+    said = r"another encoder \(fingerprint [0-9a-f]{8}, this one is [0-9a-f]{8}\)"
+    with pytest.raises(sources.SourceError, match=said):
+        adapters.load_task(path, heads.TokenHead, encoder)
+
+
+def test_a_task_with_another_head_or_damaged_is_refused(tmp_path):
+    encoder = tiny_encoder()
+    path = adapters.save_task(
+        tmp_path / "task", adapters.Bottlenecks(encoder, 4), heads.TokenHead(32, 3), encoder, ["a", "b", "c"]
+    )
+    with pytest.raises(sources.SourceError, match="does not fit a SpanHead"):
+        adapters.load_task(path, heads.SpanHead, encoder)
+    from safetensors.torch import load_file, save_file
+
+    about = {"encoder": adapters.fingerprint(encoder), "size": "4", "classes": '["a", "b"]'}
+    save_file(load_file(path), path, metadata=about)
+    with pytest.raises(sources.SourceError, match="does not fit a TokenHead"):
         adapters.load_task(path, heads.TokenHead, encoder)
 
 

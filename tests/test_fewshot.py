@@ -1,5 +1,7 @@
 """Few-shot learning: draws and episodes, what the methods compute, and that trainers leave the encoder alone."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython import display
 from sklearn.metrics import roc_auc_score
+from small_models import small
 
 from babyagi_lib import adapters, fewshot, plots, sources
+from babyagi_lib.streams import stream_seed
 
 TEXTS = ["where is my card", "i lost the card", "send it back", "how do i return this", "the fee is wrong", "what fee"]
 LABELS = ["card", "card", "return", "return", "fee", "fee"]
@@ -47,6 +51,8 @@ def test_episodes_draw_every_class_and_every_example():
     for part in ("support", "query"):
         assert {i for one in drawn for i in getattr(one, part).tolist()} >= set(range(12))
     assert len({tuple(one.support.tolist()) for one in drawn}) > 400
+    with pytest.raises(AttributeError):
+        drawn[0].classes = ["a"]
 
 
 def test_what_cannot_be_drawn_is_told():
@@ -132,6 +138,157 @@ def test_vectors_have_length_one_and_do_not_depend_on_their_company(tokenizer):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     alone = np.concatenate([fewshot.embed(encoder, tokenizer, [text]) for text in TEXTS])
     np.testing.assert_allclose(alone, vectors, atol=1e-5)
+
+
+def contrastive_by_loops(vectors, labels, temperature):
+    """The loss of Khosla et al. (2020), equation 2, one text and one partner after the other."""
+    unit = torch.nn.functional.normalize(vectors, dim=1)
+    losses = []
+    for i in range(len(unit)):
+        others = [j for j in range(len(unit)) if j != i]
+        total = torch.stack([(unit[i] @ unit[j] / temperature).exp() for j in others]).sum().log()
+        partners = [total - unit[i] @ unit[j] / temperature for j in others if labels[j] == labels[i]]
+        losses += [torch.stack(partners).mean()] if partners else []
+    return torch.stack(losses).mean() if losses else torch.zeros((), dtype=vectors.dtype)
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.lists(st.integers(0, 2), min_size=2, max_size=7), st.sampled_from([0.05, 0.1, 1, 3])
+)
+@settings(deadline=None, max_examples=50)
+def test_contrastive_loss_by_hand(seed, classes, temperature):
+    draw = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(len(classes), 5, generator=draw, dtype=torch.float64)
+    found = fewshot.contrastive_loss(vectors, torch.tensor(classes), temperature)
+    torch.testing.assert_close(found, contrastive_by_loops(vectors, classes, temperature))
+    standard = fewshot.contrastive_loss(vectors, torch.tensor(classes))
+    torch.testing.assert_close(standard, contrastive_by_loops(vectors, classes, 0.1))
+
+
+@given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=60), st.integers(2, 40), st.integers(0, 99))
+@settings(deadline=None)
+def test_a_balanced_batch_has_so_many_of_each_class(labels, texts, seed):
+    names, counts = np.unique(labels, return_counts=True)
+    batch = fewshot.balanced_batch(labels, texts, np.random.default_rng(seed))
+    assert len(set(batch)) == len(batch)
+    found, drawn = np.unique(np.array(labels)[batch], return_counts=True)
+    assert len(found) == min(len(names), max(2, texts // 2))
+    each = max(2, texts // len(names))
+    assert drawn.tolist() == [min(each, counts[names.tolist().index(name)]) for name in found]
+
+
+@pytest.mark.parametrize(
+    ("texts", "given_epochs", "given_batches"), [(6, 213, 15), (100, 12, 15), (400, 4, 25), (3000, 4, 187)]
+)
+def test_how_long_the_trainers_train(monkeypatch, tokenizer, texts, given_epochs, given_batches):
+    """1,280 texts read in all, but each four times at least; four times 64 texts a batch, but 15 batches at least."""
+    seen = []
+    monkeypatch.setattr(fewshot, "fit", lambda model, examples, **options: seen.append(options))
+    data = tokenizer, ["a card", "a fee"] * (texts // 2), ["card", "fee"] * (texts // 2)
+    fewshot.fine_tune(tiny_encoder(), *data, seed=0)
+    fewshot.contrastive_tune(tiny_encoder(), *data, seed=0)
+    assert seen[0]["epochs"] == given_epochs and seen[0]["batch_tokens"] == 1024
+    assert len(seen[1]["batches"](0)) == given_batches
+
+
+# --- long texts, odd labels --------------------------------------------------------------------------------
+
+
+def test_only_what_follows_the_encoders_last_position_is_cut_and_said(tokenizer, tmp_path):
+    encoder = tiny_encoder()
+    start = "good morning " * 100
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        a, b = fewshot.embed(encoder, tokenizer, [start + "please block my card", start + "where is the parcel"])
+    assert a @ b < 1 - 1e-6, "200 pieces and more are read"
+    start = "good morning " * 300
+    texts = [start + "please block my card", start + "where is the parcel", "hello"]
+    with pytest.warns(UserWarning, match="2 of 3 texts are longer than the 512 pieces .* the rest of each is cut off"):
+        a, b, _ = fewshot.embed(encoder, tokenizer, texts)
+    assert a @ b == pytest.approx(1, abs=1e-6)
+    (small_encoder, its) = sources.load_encoder(str(small("Bert", tmp_path, max_position_embeddings=20)))
+    for call, options in ((fewshot.fine_tune, {"read": 8}), (fewshot.contrastive_tune, {})):
+        with pytest.warns(UserWarning, match="1 of 2 texts are longer than the 20 pieces"):
+            call(small_encoder, its, ["Anna " * 50, "Basel"], ["a", "b"], seed=0, **options)
+
+
+@pytest.mark.parametrize("label", [None, float("nan"), 1.5, ["a"], ("a",), {"a"}, np.float64(2)])
+def test_labels_that_are_no_names_are_refused(tokenizer, label):
+    labels = ["a", "a", "b", label]
+    vectors = np.eye(4)
+    for call in (
+        lambda: fewshot.draw_shots(labels, 1, 0),
+        lambda: fewshot.draw_episode(labels, 2, 1, 0, 0),
+        lambda: fewshot.linear_probe(vectors, labels, vectors),
+        lambda: fewshot.fine_tune(tiny_encoder(), tokenizer, TEXTS[:4], labels, 0),
+        lambda: fewshot.contrastive_tune(tiny_encoder(), tokenizer, TEXTS[:4], labels, 0),
+    ):
+        with pytest.raises(ValueError, match=r"label 3 is .*; expected the name of a class"):
+            call()
+
+
+def test_one_class_and_other_numbers_of_labels_are_refused(tokenizer):
+    with pytest.raises(ValueError, match=r"every label is \['a'\]; expected two classes or more"):
+        fewshot.linear_probe(np.eye(2), ["a", "a"], np.eye(2))
+    for call in (fewshot.fine_tune, fewshot.contrastive_tune):
+        with pytest.raises(ValueError, match=r"every label is \['a'\]"):
+            call(tiny_encoder(), tokenizer, ["x", "y"], ["a", "a"], 0)
+        with pytest.raises(ValueError, match="3 texts and 2 labels"):
+            call(tiny_encoder(), tokenizer, ["x", "y", "z"], ["a", "b"], 0)
+    with pytest.raises(ValueError, match="text 1 is None; expected a str"):
+        fewshot.embed(tiny_encoder(), tokenizer, ["x", None])
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_every_method_works_with_few_classes_of_unlike_sizes(tokenizer, classes):
+    """More examples of a class than a batch draws, and one of another."""
+    labels = [f"class {i}" for i in range(classes) for _ in range([40, 1, 7, 3][i])]
+    texts = [f"message {n} about {label}" for n, label in enumerate(labels)]
+    encoder = tiny_encoder()
+    vectors, names = fewshot.embed(encoder, tokenizer, texts), np.unique(labels)
+    for method in METHODS:
+        assert method(vectors, labels, vectors[:5]).shape == (5, classes)
+    assert fewshot.fine_tune(encoder, tokenizer, texts, labels, 0)(texts[:5]).shape == (5, classes)
+    tuned = fewshot.contrastive_tune(encoder, tokenizer, texts, labels, 0)
+    assert fewshot.accuracy(fewshot.linear_probe(vectors, labels, vectors), labels, names) > 0.5
+    assert fewshot.embed(tuned, tokenizer, texts[:2]).shape == (2, 32)
+
+
+# --- streams -----------------------------------------------------------------------------------------------
+
+
+def test_a_draw_shares_no_stream_with_a_plain_generator_of_its_seed():
+    """What `default_rng(seed)` chooses in a class says nothing about what is drawn from it: a quarter stays a quarter."""
+    labels = np.repeat([f"c{i}" for i in range(8)], 20)
+    firsts, spoiled = [], []
+    for seed in range(400):
+        query = fewshot.draw_episode(labels, 5, 5, 10, seed).query
+        rng = np.random.default_rng(seed)
+        firsts.append(query[0] % 20 == rng.permutation(20)[0])
+        spoiled.append(rng.permutation(20)[query % 20] < 5)
+    assert np.mean(spoiled) == pytest.approx(0.25, abs=0.02)
+    assert np.mean(firsts) < 0.12  # one in twenty by chance
+
+
+@given(st.integers(0, 2**64), st.text(max_size=8), st.text(max_size=8))
+def test_every_purpose_and_seed_has_a_stream_of_its_own(seed, one, other):
+    assert 0 <= stream_seed(one, seed) < 2**63
+    assert stream_seed(one, seed) == stream_seed(one, seed) != stream_seed(one, seed + 1)
+    assert (stream_seed(one, seed) == stream_seed(other, seed)) == (one == other)
+    assert stream_seed(one, seed) != seed
+
+
+def test_streams_are_the_same_on_every_machine():
+    assert [stream_seed("episode", 0), stream_seed("head", 7)] == [3487216300544605029, 4402067921508531429]
+
+
+def test_the_head_starts_from_another_stream_than_dropout(monkeypatch, tokenizer):
+    """`fit` seeds torch with the seed itself: the head's first weights must not be what dropout draws next."""
+    models = []
+    monkeypatch.setattr(fewshot, "fit", lambda model, examples, **options: models.append(model))
+    fewshot.fine_tune(tiny_encoder(), tokenizer, TEXTS, LABELS, seed=3)
+    torch.manual_seed(3)
+    assert not torch.equal(models[0].head.linear.weight, torch.nn.Linear(32, 3).weight)
 
 
 def test_fine_tuning_learns_and_leaves_the_encoder_as_it_was(tokenizer):

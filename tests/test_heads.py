@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_encoder
+from small_models import small
 
 from babyagi_lib import heads, sources, tagging, training
 
@@ -97,3 +99,120 @@ print(json.dumps(model(**inputs)["logits"].tolist()))
 def test_loading_something_else_says_so(tmp_path):
     with pytest.raises(sources.SourceError, match=r"no tagger\.json"):
         heads.TokenTagger.load(tmp_path)
+
+
+# --- what heads compute ------------------------------------------------------------------------------------
+
+
+def test_the_mean_is_over_real_pieces_by_hand():
+    states = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [100.0, 100.0]], [[5.0, 7.0], [9.0, 9.0], [9.0, 9.0]]])
+    mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
+    assert heads.mean_pool(states, mask).tolist() == [[2.0, 4.0], [5.0, 7.0]]
+    assert heads.mean_pool(states, torch.zeros_like(mask)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_sentence_head_by_hand():
+    head = heads.SentenceHead(4, 3).eval()
+    states, mask = torch.randn(2, 5, 4), torch.tensor([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]])
+    out = head(states, mask, torch.tensor([2, 0]))
+    expected = torch.stack([head.linear(states[0, :2].mean(0)), head.linear(states[1].mean(0))])
+    torch.testing.assert_close(out["logits"], expected)
+    torch.testing.assert_close(out["loss"], -(expected.log_softmax(1)[0, 2] + expected.log_softmax(1)[1, 0]) / 2)
+
+
+def test_a_span_head_by_hand():
+    head = heads.SpanHead(4).eval()
+    states, mask = torch.randn(2, 5, 4), torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    assert head.linear.out_features == 2
+    out = head(states, mask)
+    assert set(out) == {"logits"} and out["logits"].shape == (2, 5, 2)
+    raw = head.linear(states)
+    torch.testing.assert_close(out["logits"][mask == 1], raw[mask == 1])
+    assert (out["logits"][0].softmax(0)[3:] == 0).all()
+    loss = head(states, mask, starts=torch.tensor([0, 3]), ends=torch.tensor([2, 4]))["loss"]
+    choose = [raw[0, :3, 0].log_softmax(0)[0], raw[1, :, 0].log_softmax(0)[3]]
+    choose += [raw[0, :3, 1].log_softmax(0)[2], raw[1, :, 1].log_softmax(0)[4]]
+    torch.testing.assert_close(loss, -torch.stack(choose).mean())
+
+
+def test_heads_drop_a_tenth_of_the_states_unless_told_otherwise():
+    for head in (heads.SentenceHead(4, 3), heads.TokenHead(4, 3), heads.SpanHead(4)):
+        assert head.dropout.p == pytest.approx(0.1)
+    model = heads.TokenTagger(tiny_encoder(dropout=0.3), NAMES)
+    assert heads.without_dropout(model) is model
+    found = [module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    assert len(found) > 3 and set(found) == {0.0}
+
+
+def test_the_input_adapter_by_hand():
+    adapter = heads.InputAdapter(4)
+    torch.nn.init.normal_(adapter.case.weight)
+    embeddings, cases = torch.randn(2, 3, 4), torch.tensor([[0, 1, 4], [2, 2, 3]])
+    torch.testing.assert_close(adapter(embeddings, cases), embeddings + adapter.case.weight[cases])
+    assert heads.TokenTagger(tiny_encoder(), NAMES).input_adapter is None
+
+
+# --- where a tagger may be saved ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mine", "./mine", "new/folder/mine", "sub/../mine", "~/mine"])
+def test_relative_names_are_saved_where_they_say(tmp_path, monkeypatch, tokenizer, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "sub").mkdir()
+    model = heads.TokenTagger(tiny_encoder(), NAMES)
+    for _ in range(2):  # the second time, the first is replaced
+        saved = model.save(name, tokenizer)
+    assert saved.is_absolute() and saved == tmp_path / name.removeprefix("~/").replace("sub/../", "")
+    assert heads.TokenTagger.load(name)[0].tag_names == NAMES
+
+
+@pytest.mark.parametrize("name", [".", "", "..", "../..", "/", "~"])
+def test_the_folder_one_works_in_is_not_replaced(tmp_path, monkeypatch, tokenizer, name):
+    work = tmp_path / "a" / "b"
+    work.mkdir(parents=True)
+    (work / "notebook.ipynb").write_text("work of a day")
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(work))
+    with pytest.raises(sources.SourceError, match="holds the folder you work in"):
+        heads.TokenTagger(tiny_encoder(), NAMES).save(name, tokenizer)
+    assert (work / "notebook.ipynb").read_text() == "work of a day"
+
+
+def test_a_folder_of_other_files_is_not_replaced(tmp_path, tokenizer):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "note.txt").write_text("keep me")
+    model = heads.TokenTagger(tiny_encoder(), NAMES)
+    with pytest.raises(sources.SourceError, match="holds other files, and saving would delete them"):
+        model.save(tmp_path / "notes", tokenizer)
+    assert (tmp_path / "notes" / "note.txt").read_text() == "keep me"
+    (tmp_path / "empty").mkdir()
+    assert (model.save(tmp_path / "empty", tokenizer) / "tagger.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "~nobody-of-that-name/x"])
+def test_a_name_that_can_be_no_path(tokenizer, name):
+    for call in (
+        lambda: heads.TokenTagger(tiny_encoder(), NAMES).save(name, tokenizer),
+        lambda: heads.TokenTagger.load(name),
+    ):
+        with pytest.raises(sources.SourceError, match="cannot be a path"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("kind", "pieces"), [("Electra", "WordPiece"), ("ModernBert", "byte-level"), ("Roberta", "never")]
+)
+def test_taggers_of_other_encoders_come_back_with_their_tokenizers(tmp_path, kind, pieces):
+    """Widths, positions and the way words are cut survive saving."""
+    (tmp_path / "model").mkdir()
+    encoder, tokenizer = sources.load_encoder(str(small(kind, tmp_path / "model", pieces)))
+    model = heads.TokenTagger(encoder, NAMES, input_adapter=True).eval()
+    torch.nn.init.normal_(model.input_adapter.case.weight)
+    loaded, its_tokenizer = heads.TokenTagger.load(model.save(tmp_path / "tagger", tokenizer))
+    assert its_tokenizer.model_max_length == tokenizer.model_max_length
+    sentences = [["Anna", "doesn't", "sing"], ["Basel"] * 80]
+    parts, again = (tagging.encode(sentences, None, NAMES, one) for one in (tokenizer, its_tokenizer))
+    assert parts == again
+    for a, b in zip(*(training.predict(one, parts.windows) for one in (model, loaded)), strict=True):
+        np.testing.assert_allclose(a, b, atol=0.03)  # attention is computed in another order, perhaps in 16 bits

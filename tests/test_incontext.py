@@ -91,6 +91,29 @@ def test_a_piece_across_the_boundary_is_refused(tiny, monkeypatch):
         incontext.label_log_likelihoods(*tiny, CONTEXT, MESSAGES, NAMES)
 
 
+def test_a_prompt_longer_than_the_model_reads_is_refused(tiny):
+    model, tokenizer = tiny
+    long = incontext.prompt(MESSAGES[:2] * 40, NAMES[1:3] * 40, NAMES)
+    pieces = len(tokenizer(long)["input_ids"])
+    limit = model.config.max_position_embeddings
+    assert pieces < limit, "it fits"
+    incontext.label_log_likelihoods(model, tokenizer, long, MESSAGES[:1], NAMES)
+    try:
+        model.config.max_position_embeddings = pieces
+        with pytest.raises(
+            ValueError, match=rf"pieces and the model reads {pieces}; give it fewer or shorter examples"
+        ):
+            incontext.label_log_likelihoods(model, tokenizer, long, MESSAGES[:1], NAMES)
+    finally:
+        model.config.max_position_embeddings = limit
+
+
+@pytest.mark.parametrize(("queries", "labels"), [("one message", NAMES), (MESSAGES, "account"), (MESSAGES, [])])
+def test_what_is_no_list_of_messages_or_labels_is_refused(tiny, queries, labels):
+    with pytest.raises(ValueError, match="expected a list of messages, and a list of one label or more"):
+        incontext.label_log_likelihoods(*tiny, CONTEXT, queries, labels)
+
+
 def test_the_prompt_is_what_was_asked():
     assert CONTEXT == (
         "Every message to the help desk goes to one of its teams: account, cards, orders, card not arrived."
@@ -163,6 +186,29 @@ def test_other_weights_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(sources.language_models, "has_language_model", lambda: True)
     with pytest.raises(sources.SourceError, match=r"damaged.*force-reinstall --no-deps"):
         sources.load_language_model()
+
+
+def test_weights_that_the_file_lacks_are_not_drawn_at_random(monkeypatch, tiny, tmp_path):
+    """The loading report of the language model is read, too."""
+    import transformers
+
+    model, tokenizer = tiny
+    (tmp_path / sources.language_models.LANGUAGE_MODEL_FILE).write_bytes(b"")
+    monkeypatch.setattr(sources.language_models, "_weights_folder", lambda: tmp_path)
+    monkeypatch.setattr(sources.language_models, "has_language_model", lambda: True)
+    monkeypatch.setattr(sources.language_models, "check_hash", lambda *_: None)
+    report = {
+        "missing_keys": {"model.norm.weight"},
+        "unexpected_keys": set(),
+        "mismatched_keys": set(),
+        "error_msgs": [],
+    }
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda *_, **__: tokenizer)
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: (model, report))
+    with pytest.raises(sources.SourceError, match=r"weights are not in the file, such as model\.norm\.weight"):
+        sources.load_language_model()
+    report["missing_keys"] = set()
+    assert sources.load_language_model() == (model, tokenizer)
 
 
 def test_the_real_model(capsys):

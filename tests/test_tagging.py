@@ -1,10 +1,12 @@
 """Words to pieces and back is exact for any words and tags; scores agree with seqeval and with arithmetic."""
 
+import re
+import unicodedata
 from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
@@ -103,6 +105,19 @@ def test_what_does_not_fit_is_reported(tokenizer):
     assert "1 sentence(s) too long" in long.report() and "1 word(s)" in long.report()
 
 
+def test_two_windows_are_a_split_and_special_tokens_have_no_case(tokenizer):
+    encoded = tagging.encode([["Anna"] * 10], [["O"] * 10], NAMES, tokenizer, 8)
+    assert len(encoded) == 2 and encoded.split == [0]
+    assert all(window["case_ids"] == [4, *[1] * (len(window["case_ids"]) - 2), 4] for window in encoded.windows)
+
+
+def test_a_long_sentence_is_cut_into_pieces_to_its_end(tokenizer):
+    """The tokenizer itself would stop at 512 pieces."""
+    words = ["Accra", "Szczecin"] * 400
+    alone = [tagging.word_pieces([word], tokenizer)[0] for word in words[:2]]
+    assert tagging.word_pieces(words, tokenizer) == alone * 400
+
+
 def test_first_piece_of_each_word_is_its_own(tokenizer):
     """The labelled pieces are the ones the tokenizer itself maps to the words' beginnings."""
     sentence = ["Ouagadougou", "'s", "Szczecin-born", "mayor"]
@@ -129,6 +144,7 @@ def test_errors_name_the_sentence_and_the_tag(tokenizer):
         ("Accra", 1),
         ("A", 1),
         ("NATO", 2),
+        ("UN", 2),
         ("iPhone", 3),
         ("McKay", 3),
         ("3-1", 4),
@@ -174,6 +190,21 @@ def test_scores_of_a_case_done_by_hand():
     assert table.tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 2]]
 
 
+def test_scores_of_another_case_done_by_hand():
+    """Numbers of which none is twice or half another."""
+    gold = [["B-PER", "I-PER", "I-PER", "O", "B-LOC", "O", "O", "O", "O"]]
+    predicted = [["B-PER", "I-PER", "I-PER", "B-LOC", "O", "O", "O", "O", "O"]]
+    found = tagging.score(gold, predicted)
+    assert found.token_accuracy == pytest.approx(7 / 9)
+    assert found.always_o_accuracy == pytest.approx(5 / 9)
+    assert found.token_f1_without_o == pytest.approx(2 * 3 / (4 + 4))
+
+
+def test_scores_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        tagging.score([["O"]], [["O"]]).entity_f1 = 1.0
+
+
 def test_scores_of_nothing_are_zero():
     assert tagging.score([["O"]], [["O"]]).entity_f1 == 0
     assert tagging.score([], []).token_accuracy == 0
@@ -191,6 +222,52 @@ def test_tag_set_has_both_prefixes_of_every_type_and_o_first():
 @given(st.text(max_size=60))
 def test_split_words_loses_nothing_but_space(text):
     assert "".join("".join(tagging.split_words(text)).split()) == "".join(text.split())
+
+
+letters = st.text(
+    st.characters(categories=["Lu", "Ll", "Lo", "Lm"], exclude_characters="sS\u02bc"), min_size=1, max_size=6
+)
+marks = st.text(st.characters(categories=["Mn", "Mc", "Me"]), max_size=2)
+spoken = st.lists(st.tuples(letters, marks), min_size=1, max_size=3).map(lambda parts: "".join(a + b for a, b in parts))
+
+
+@given(st.lists(spoken, min_size=1, max_size=5), st.sampled_from(["NFC", "NFD", "NFKC"]))
+@example(["José"], "NFD")
+@example(["मोदी", "दिल्ली", "में"], "NFC")
+@example(["Ba\u00adsel", "می\u200cخواهم"], "NFC")
+def test_marks_and_joiners_belong_to_their_letters(words, form):
+    """Words of letters and marks of any script come back whole, in any normal form."""
+    words = [unicodedata.normalize(form, word) for word in words]
+    assume(all(re.fullmatch(r"[^\W_].*", word) and not re.search(r"\s", word) for word in words))
+    assert tagging.split_words(" ".join(words)) == words
+    assert tagging.split_words(" , ".join(words)) == " , ".join(words).split(" ")
+    assert tagging.split_words(f"({words[0]})") == ["(", words[0], ")"]
+
+
+@given(spoken, st.sampled_from("'\u2019\uff07"), st.sampled_from("sS"))
+def test_s_stands_alone_behind_every_apostrophe(word, apostrophe, letter):
+    assume(re.fullmatch(r"[^\W_].*", word))
+    assert tagging.split_words(f"{word}{apostrophe}{letter} bank") == [word, apostrophe + letter, "bank"]
+
+
+@given(st.integers(0, 10**12), st.integers(0, 999))
+def test_a_number_is_one_word(whole, part):
+    for number in (f"{whole:,}", f"{whole:,}.{part}", f"{whole}.{part}", f"{whole},{part}", f"{whole % 24}:{part:02}"):
+        assert tagging.split_words(f"about {number}, she said") == ["about", number, ",", "she", "said"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a, b,c 5, 6", ["a", ",", "b", ",", "c", "5", ",", "6"]),
+        ("zero\u200bwidth", ["zero", "\u200b", "width"]),
+        ("don’t AT&T rock'n'roll", ["don’t", "AT&T", "rock'n'roll"]),
+        ("players’ 'quoted'", ["players", "’", "'", "quoted", "'"]),
+        ("12:x at:3", ["12", ":", "x", "at", ":", "3"]),
+    ],
+)
+def test_split_words_by_hand(text, words):
+    assert tagging.split_words(text) == words
 
 
 def test_split_words_on_news():

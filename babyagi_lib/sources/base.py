@@ -1,11 +1,12 @@
-"""What all sources share: the two errors, hashes, folders, results that ship with the course, and the way to the hub."""
+"""What all sources share: the two errors, hashes, folders, results that ship with the course, and access to the hub."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
-PATIENCE = 5.0  # seconds to wait for the hub's first answer
+PATIENCE = 5.0  # seconds to wait for the hub's first response
 
 
 class SourceError(RuntimeError):
@@ -109,11 +110,19 @@ def is_there(name: str, kind: Callable[[Path], bool]) -> bool:
         return False
 
 
+def full_path(name: str | Path) -> Path:
+    """The absolute path that a name stands for, with `~` as the home folder; `SourceError` if it can be no path."""
+    try:
+        return Path(name).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # the home folder of nobody, a zero byte, a loop of links
+        raise SourceError(f"{str(name)[:200]!r} cannot be a path ({first_line(error)})") from error
+
+
 @contextmanager
 def hub() -> Iterator[None]:
-    """While a name is looked up on the Hugging Face hub: if it does not answer at once, only what is cached counts.
+    """For looking a name up on the Hugging Face hub: if the hub does not respond soon, only the local cache is used.
 
-    Its own libraries would ask again and again, for most of a minute, before they say that there is no network.
+    The hub's own libraries retry for most of a minute before they report that there is no network.
     """
     import datasets.config
     from huggingface_hub import constants
@@ -142,20 +151,57 @@ def hub_answers() -> bool:
         with suppress(Exception):  # the transport library's own exceptions differ between versions
             answers.append(session.head(constants.ENDPOINT, timeout=PATIENCE))
 
-    # In a thread of its own, since looking up an address takes the time it takes, and every address has its own timeout.
+    # In a thread of its own: the timeout does not cover looking up the address, and holds for each address again.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(PATIENCE)
     return bool(answers)
 
 
+def from_hub(name: str, what: str, offline: str, **options: Any) -> Any:
+    """What `datasets.load_dataset` returns for a name on the Hugging Face hub.
+
+    Args:
+        name: `owner/name`, or `owner/name:configuration` for one of several configurations.
+        what: the kind of corpus, for the message.
+        offline: the parameter that works without a network, for the message.
+        options: for `load_dataset`.
+
+    Raises:
+        SourceError: it cannot be loaded, or has several configurations and none was named.
+    """
+    from datasets import load_dataset
+
+    repository, _, configuration = name.partition(":")
+    try:
+        with hub():
+            return load_dataset(repository, *filter(None, [configuration]), **options)
+    except Exception as error:  # datasets raises many kinds, some of them private, for one and the same cause
+        if several := re.search(r"available configs: \[(.*)\]", str(error)):
+            first = several[1].split(",")[0].strip("' ")
+            raise SourceError(
+                f"{repository!r} has several configurations ({several[1][:200]}); name one of them behind a colon, "
+                f"such as {f'{repository}:{first}'!r}"
+            ) from error
+        raise SourceError(
+            f"The {what} {name!r} is not here as a file or folder, and could not be loaded from the Hugging Face hub "
+            f"({type(error).__name__}: {first_line(error)}). {offline} works offline."
+        ) from error
+
+
+def repeated(asked: Iterable[Hashable], learned: Iterable[Hashable]) -> int:
+    """How many of the examples to test on are also among those to learn from."""
+    seen = set(learned)
+    return sum(example in seen for example in asked)
+
+
 def sizes(corpus: DatasetDict, what: str = "sentences") -> str:
-    """How many of what there are in each split, for the line that says what was loaded."""
+    """The number of examples in each split, for the line that says what was loaded."""
     return ", ".join(f"{len(split):,} {name}" for name, split in corpus.items()) + f" {what}"
 
 
 def not_saved(path: Path, error: Exception) -> SourceError:
-    """What to tell a learner whose model could not be written."""
+    """The error for a model that could not be written."""
     return SourceError(f"{path} cannot be written ({first_line(error)}); free some space, or choose another folder")
 
 

@@ -11,7 +11,7 @@ from babyagi_lib.sources.base import CorpusError, SourceError
 def read_text(path: Path) -> str:
     """A file's text without a byte order mark at its beginning, its lines ending in a line feed.
 
-    A carriage return without a line feed stays: what it means is up to the format.
+    A carriage return without a line feed stays, since its meaning depends on the format.
 
     Raises:
         SourceError: the file cannot be opened.

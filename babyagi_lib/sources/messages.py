@@ -1,14 +1,23 @@
-"""Short messages with what their writers want."""
+"""Short messages and their categories: what their writers want."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babyagi_lib.sources.base import CorpusError, SourceError, check_manifest, data_folder, existing_folder, sizes
+from babyagi_lib.sources.base import (
+    CorpusError,
+    SourceError,
+    check_manifest,
+    data_folder,
+    existing_folder,
+    repeated,
+    sizes,
+)
 from babyagi_lib.sources.files import read_text
 
 if TYPE_CHECKING:
@@ -35,10 +44,10 @@ def load_intents(name: str = "support_intents") -> DatasetDict:
     if name == "support_intents":
         folder = data_folder() / name
         check_manifest(folder)
-        told = "support_intents, written for this course"
+        described = "support_intents, written for this course"
     else:
         folder = existing_folder(name, "a corpus")
-        told = f"folder {folder.name}"
+        described = f"folder {folder.name}"
     rows = {split: read_messages(folder / f"{split}.csv") for split in ("train", "test")}
     known = {category for _, category in rows["train"]}
     if len(known) < 2:
@@ -54,8 +63,21 @@ def load_intents(name: str = "support_intents") -> DatasetDict:
             for split, found in rows.items()
         }
     )
-    print(f"Intents: {told}, {sizes(corpus, 'messages')}, {len(known)} categories")
+    print(f"Intents: {described}, {sizes(corpus, 'messages')}, {len(known)} categories")
+    _report(rows["train"], rows["test"])
     return corpus
+
+
+def _report(train: list[tuple[str, str]], test: list[tuple[str, str]]) -> None:
+    """Print what makes a corpus of messages harder or easier than its size says."""
+    sizes_of = Counter(category for _, category in train)
+    if alone := [category for category, size in sizes_of.items() if size == 1]:
+        print(f"Categories with only one message in train: {len(alone)}, such as {alone[0][:60]!r}")
+    categories_of = Counter(text for text, _ in set(train))
+    if unclear := [text for text, count in categories_of.items() if count > 1]:
+        print(f"Messages that are in train with more than one category: {len(unclear)}, such as {unclear[0][:60]!r}")
+    if count := repeated((text for text, _ in test), (text for text, _ in train)):
+        print(f"Messages of test that are also in train: {count}")
 
 
 def read_messages(path: Path) -> list[tuple[str, str]]:

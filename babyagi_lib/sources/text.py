@@ -6,10 +6,10 @@ import platform
 import re
 from pathlib import Path
 
-from babyagi_lib.sources.base import SourceError, first_line, hub, is_folder_name, is_there
+from babyagi_lib.sources.base import CorpusError, SourceError, from_hub, is_folder_name, is_there
 from babyagi_lib.sources.files import read_text
 
-SHORTEST = 200  # characters of a document; what is shorter is a heading whose text stood elsewhere
+SHORTEST = 200  # characters of a document; a shorter one is usually a heading without its text
 
 
 def load_text(name: str = "python-manual") -> dict[str, list[str]]:
@@ -18,7 +18,7 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
     Args:
         name: `"python-manual"` (the help texts that every Python carries; they differ a little between versions of
             Python), a text file (UTF-8; a document ends at two blank lines), or a hub name of a data set with a
-            `train` split and a column `text`.
+            `train` split and a column `text` (`owner/name:configuration` where it has several configurations).
 
     Returns:
         `train` and `valid`: every tenth document is for validation. A paragraph that occurs again later, in any
@@ -26,22 +26,23 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
         of which fewer than 200 characters remain are dropped.
 
     Raises:
-        SourceError: the file or data set cannot be had, or has fewer than ten documents.
-        CorpusError: the file is not UTF-8.
+        SourceError: the file or data set cannot be loaded, or has fewer than ten documents.
+        CorpusError: the file is not UTF-8, or a row of the data set holds no text.
     """
     if name == "python-manual":
         documents = list(python_manual().values())
-        told = f"the manual of Python {platform.python_version()}"
+        described = f"the manual of Python {platform.python_version()}"
     elif is_folder_name(name) or is_there(name, Path.is_file):
         if not is_there(name, Path.is_file):
             raise SourceError(f"{name!r} was given for a text, but there is no such file (looked from {Path.cwd()}).")
         path = Path(name).expanduser()
         documents = re.split(r"\n\s*\n\s*\n", read_text(path).replace("\r", "\n"))
-        told = f"file {path.name}"
+        described = f"file {path.name}"
     else:
         documents = _load_hub_text(name)
-        told = f"{name}, from the Hugging Face hub"
+        described = f"{name}, from the Hugging Face hub"
     documents, repeated = without_repetitions(documents)
+    short = sum(len(document) < SHORTEST for document in documents)
     documents = [document for document in documents if len(document) >= SHORTEST]
     if len(documents) < 10:
         raise SourceError(
@@ -52,7 +53,9 @@ def load_text(name: str = "python-manual") -> dict[str, list[str]]:
     for i, document in enumerate(documents):
         splits["valid" if i % 10 == 5 else "train"].append(document)
     sizes = ", ".join(f"{sum(map(len, texts)):,} characters {split}" for split, texts in splits.items())
-    print(f"Text: {told}, {sizes} ({repeated:.0%} was repetition and is left out)")
+    print(f"Text: {described}, {sizes} ({repeated:.0%} was repetition and is left out)")
+    if short:
+        print(f"Documents of fewer than {SHORTEST} characters, left out: {short}")
     return splits
 
 
@@ -64,7 +67,7 @@ def python_manual() -> dict[str, str]:
 
 
 def without_repetitions(documents: list[str]) -> tuple[list[str], float]:
-    """Documents without the paragraphs that an earlier one already had, and the share of characters that went.
+    """Documents without the paragraphs that an earlier one already had, and the share of characters left out.
 
     Paragraphs are compared without regard to white space. Documents of which nothing is left are dropped.
     """
@@ -85,16 +88,14 @@ def without_repetitions(documents: list[str]) -> tuple[list[str], float]:
 
 
 def _load_hub_text(name: str) -> list[str]:
-    from datasets import load_dataset
-
-    try:
-        with hub():
-            rows = load_dataset(name, split="train")
-    except Exception as error:  # datasets raises many kinds, some of them private, for one and the same cause
-        raise SourceError(
-            f"The text {name!r} is no file here and could not be loaded from the Hugging Face hub "
-            f'({type(error).__name__}: {first_line(error)}). CORPUS = "python-manual" works offline.'
-        ) from error
+    """The documents of a data set on the hub, checked like a file's text."""
+    rows = from_hub(name, "text", 'CORPUS = "python-manual"', split="train")
     if "text" not in rows.column_names:
         raise SourceError(f"{name!r} has the columns {rows.column_names}; expected one called text")
-    return list(rows["text"])
+    documents = list(rows["text"])
+    for number, document in enumerate(documents):
+        if not isinstance(document, str) or "\0" in document:
+            raise CorpusError(
+                f"{name}, train, row {number}: {document!r:.60} is no text; expected text without NUL bytes"
+            )
+    return [document.replace("\r\n", "\n").replace("\r", "\n") for document in documents]
