@@ -1,5 +1,8 @@
 """Worlds as tables, their exact solutions, and agents that must find them."""
 
+import math
+from fractions import Fraction
+
 import gymnasium
 import numpy as np
 import pytest
@@ -162,9 +165,178 @@ def test_a_long_limit_is_no_limit_and_no_policy_beats_the_best(mdp, gamma):
         assert (exact.expected_return(mdp, policies, steps) <= exact.best_return(mdp, steps) + 1e-9).all()
 
 
-def test_gamma_must_be_a_discount(lake):
-    with pytest.raises(ValueError, match="below 1"):
-        exact.value_iteration(lake, 1.0)
+# Exact arithmetic, for the promises about rounding.
+
+
+def rational_backup(mdp, V, gamma):
+    """Q of the table's own float64 numbers, without any rounding; lists of fractions (states, actions)."""
+    return [
+        [
+            sum(
+                Fraction(p) * (Fraction(r) + (0 if over else gamma * V[to]))
+                for p, to, r, over in zip(*(column[s, a].tolist() for column in mdp_columns(mdp)), strict=True)
+            )
+            for a in range(mdp.actions)
+        ]
+        for s in range(mdp.states)
+    ]
+
+
+def mdp_columns(mdp):
+    return mdp.probability, mdp.next_state, mdp.reward, mdp.terminated
+
+
+def rational_value(mdp, policy, gamma):
+    """V of a policy by Gaussian elimination in fractions."""
+    zero = [Fraction(0)] * mdp.states
+    r = [row[a] for row, a in zip(rational_backup(mdp, zero, gamma), policy, strict=True)]
+    columns = []
+    for to in range(mdp.states):
+        one = [Fraction(int(s == to)) for s in range(mdp.states)]
+        onward = [row[a] for row, a in zip(rational_backup(mdp, one, gamma), policy, strict=True)]
+        columns.append([e - (o - rest) for e, o, rest in zip(one, onward, r, strict=True)])
+    rows = [[*row, right] for row, right in zip(zip(*columns, strict=True), r, strict=True)]
+    for k in range(mdp.states):
+        rows[k] = [v / rows[k][k] for v in rows[k]]  # the diagonal dominates, so it is never zero
+        for i in range(mdp.states):
+            if i != k and rows[i][k]:
+                rows[i] = [v - rows[i][k] * w for v, w in zip(rows[i], rows[k], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def rational_optimum(mdp, gamma):
+    """V* and Q* by policy iteration in fractions: it ends at the optimum, exactly."""
+    policy = [0] * mdp.states
+    while True:
+        V = rational_value(mdp, policy, gamma)
+        Q = rational_backup(mdp, V, gamma)
+        better = [a if max(row) == row[a] else row.index(max(row)) for row, a in zip(Q, policy, strict=True)]
+        if better == policy:
+            return V, Q
+        policy = better
+
+
+def furthest(found, wanted):
+    """The largest difference between floats and fractions, as a fraction."""
+    return max(abs(Fraction(x) - y) for x, y in zip(np.ravel(found).tolist(), np.ravel(wanted).tolist(), strict=True))
+
+
+def cycle(reward, back):
+    """Two states for ever: one step pays `reward`, the step back pays `back`."""
+    table = np.ones((2, 1, 1)), np.array([[[1]], [[0]]]), np.array([[[reward]], [[back]]])
+    return MDP("cycle", *table, np.zeros((2, 1, 1), bool), np.array([1.0, 0.0]))
+
+
+near_one = st.sampled_from([0.99, 0.999, 0.9999, 0.999999, 1 - 1e-9])
+
+
+def scaled(mdp, scale):
+    return MDP(mdp.name, mdp.probability, mdp.next_state, mdp.reward * scale, mdp.terminated, mdp.start)
+
+
+@given(
+    st.builds(small_mdp, st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 2), st.integers(1, 3)),
+    gammas | near_one,
+    st.sampled_from([1e-300, 1e-9, 1.0, 1e3, 1e9, 1e200]),
+    st.sampled_from([1e-12, 1e-10, 1e-2, 1e3]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_error_bound_holds_rounding_included(mdp, gamma, scale, tolerance):
+    mdp = scaled(mdp, scale)
+    V, Q = rational_optimum(mdp, Fraction(gamma))
+    found = exact.value_iteration(mdp, gamma, tolerance)
+    assert furthest(found.V, V) <= found.error_bound and furthest(found.Q, Q) <= found.error_bound
+    largest = float(max(1, *map(abs, V)))
+    relative = 1e-14 / (1 - gamma) * max(largest, np.abs(mdp.reward).max())
+    assert found.error_bound <= max(tolerance, relative), "and it is no worse than rounding makes it"
+
+
+@given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9), gammas | near_one)
+@settings(max_examples=25, deadline=None)
+def test_value_iteration_ends_on_a_cycle(reward, back, gamma):
+    """Rewards that alternate leave the sweeps in a cycle of roundings, never within the tolerance."""
+    found = exact.value_iteration(cycle(reward, back), gamma)
+    g = Fraction(gamma)
+    V = [(Fraction(x) + g * Fraction(y)) / (1 - g * g) for x, y in ((reward, back), (back, reward))]
+    assert furthest(found.V, V) <= found.error_bound
+    assert found.sweeps <= exact.MOST_SWEEPS
+
+
+def test_a_long_way_with_a_gamma_near_one_is_found_by_policy_iteration():
+    """Each step costs a little more than staying; only the end of the way pays. Sweeps have not seen it yet."""
+    n, gamma = 60, 0.999999
+    next_state = np.stack([np.arange(n), np.minimum(np.arange(n) + 1, n - 1)], axis=1)[:, :, None]
+    reward = np.zeros((n, 2, 1))
+    reward[:, 1], reward[-1] = -1.0, 5.0
+    way = MDP("way", np.ones((n, 2, 1)), next_state, reward, np.zeros((n, 2, 1), bool), np.eye(n)[0])
+    found = exact.value_iteration(way, gamma)
+    at_the_end = 5 / (1 - Fraction(gamma))
+    assert furthest(found.V[-1:], [at_the_end]) <= found.error_bound < 0.1
+    assert (found.Q.argmax(axis=1)[:-1] == 1).all()
+
+
+@given(worlds, st.integers(0, 12), gammas | st.just(1.0), st.integers(0, 1000), st.sampled_from([1e-9, 1.0, 1e9]))
+@settings(max_examples=40, deadline=None)
+def test_returns_are_exact_but_for_rounding(mdp, steps, gamma, seed, scale):
+    mdp = scaled(mdp, scale)
+    policy = np.random.default_rng(seed).integers(mdp.actions, size=mdp.states)
+    V, best = [[Fraction(0)] * mdp.states for _ in range(2)]
+    for _ in range(steps):
+        V = [row[a] for row, a in zip(rational_backup(mdp, V, Fraction(gamma)), policy, strict=True)]
+        best = [max(row) for row in rational_backup(mdp, best, Fraction(1))]
+    start = [Fraction(p) for p in mdp.start]
+    rounding = 1e-15 * (steps + 2) * 10 * (steps + 1) * np.abs(mdp.reward).max()
+    wanted = sum(p * v for p, v in zip(start, V, strict=True))
+    assert furthest(exact.expected_return(mdp, policy, steps, gamma), [wanted]) <= rounding
+    wanted = sum(p * v for p, v in zip(start, best, strict=True))
+    assert furthest(exact.best_return(mdp, steps), [wanted]) <= rounding
+
+
+@given(
+    st.builds(small_mdp, st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3)),
+    gammas | near_one,
+    st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_policys_value_is_exact_but_for_rounding(mdp, gamma, seed):
+    policy = np.random.default_rng(seed).integers(mdp.actions, size=mdp.states)
+    V = rational_value(mdp, policy.tolist(), Fraction(gamma))
+    size = float(max(map(abs, V))) + np.abs(mdp.reward).max()
+    for form in (policy, np.eye(mdp.actions)[policy]):
+        assert furthest(exact.policy_value(mdp, form, gamma), V) <= 1e-14 / (1 - gamma) * size
+
+
+@pytest.mark.parametrize("gamma", [-0.1, 1.0, 5, math.nan, math.inf])
+def test_gamma_must_be_a_discount(lake, gamma):
+    for solve in (exact.value_iteration, lambda mdp, g: exact.policy_value(mdp, np.zeros(16, int), g)):
+        with pytest.raises(ValueError, match="gamma must be at least 0 and below 1"):
+            solve(lake, gamma)
+    if gamma != 1.0:
+        with pytest.raises(ValueError, match="gamma is"):
+            exact.expected_return(lake, np.zeros(16, int), 3, gamma)
+
+
+def test_what_exact_answers_refuse(lake):
+    with pytest.raises(ValueError, match="too close to 1"):
+        exact.value_iteration(lake, np.nextafter(1, 0))
+    with pytest.raises(ValueError, match="exceed the largest float64 number"):
+        exact.value_iteration(cycle(1e308, 1e308), 0.99)
+    for tolerance in (0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="tolerance is"):
+            exact.value_iteration(lake, 0.9, tolerance)
+    for steps in (-1, 2.5, None):
+        with pytest.raises(ValueError, match="steps is"):
+            exact.best_return(lake, steps)
+        with pytest.raises(ValueError, match="steps is"):
+            exact.expected_return(lake, np.zeros(16, int), steps)
+    wrong = (np.zeros(15, int), np.full(16, 4), np.full(16, -1), np.zeros(16), np.zeros((16, 4), int), np.int64(0))
+    for policy in wrong:
+        with pytest.raises(ValueError, match="expected actions from 0 to 3 for each of 16 states"):
+            exact.expected_return(lake, policy, 3)
+    for policy in (*wrong[:4], np.full((16, 4), 0.3), np.ones((16, 3)) / 3, np.tile([1.5, -0.5, 0, 0], (16, 1))):
+        with pytest.raises(ValueError, match=r"expected (actions|a policy)"):
+            exact.policy_value(lake, policy, 0.9)
+    assert exact.best_return(lake, 0) == exact.expected_return(lake, np.zeros(16, int), 0) == 0
 
 
 def test_known_figures(lake, taxi, cliff):
