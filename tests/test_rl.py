@@ -1,17 +1,24 @@
 """Worlds as tables, their exact solutions, and agents that must find them."""
 
 import math
+import threading
 from fractions import Fraction
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import wrappers
+from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
+from gymnasium.envs.toy_text.taxi import TaxiEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babyagi_lib.checks.rl import small_mdp
 from babyagi_lib.rl import exact, tabular
 from babyagi_lib.rl.mdp import MDP, from_gymnasium
+from babyagi_lib.rl.mdp import _compare_with_play as compare_with_play
+from babyagi_lib.rl.mdp import _divergence as divergence
+from babyagi_lib.rl.mdp import _play as play
 from babyagi_lib.rl.replies import ASK, HAND_OVER, INTENTS, help_desk
 
 ENVIRONMENTS = [("FrozenLake-v1", {}), ("FrozenLake-v1", {"map_name": "8x8"}), ("CliffWalking-v1", {}), ("Taxi-v4", {})]
@@ -72,6 +79,258 @@ def test_worlds_without_a_table_are_told_so():
         from_gymnasium(gymnasium.make("CartPole-v1"))
 
 
+# The table is the world: everything below is played, not looked up by its name.
+
+
+class Changed(FrozenLakeEnv):
+    """A lake whose table is right for FrozenLakeEnv; the subclasses change what `step` or `reset` does."""
+
+
+class PunishesHoles(Changed):
+    def step(self, a):
+        state, reward, terminated, *rest = super().step(a)
+        return state, -1 if terminated and not reward else reward, terminated, *rest
+
+
+class RicherGoal(Changed):
+    def step(self, a):
+        state, reward, *rest = super().step(a)
+        return state, 10 * reward, *rest
+
+
+class Sticky(Changed):
+    def step(self, a):
+        repeats = self.lastaction is not None and self.np_random.random() < 0.25
+        return super().step(self.lastaction if repeats else a)
+
+
+class Tired(Changed):
+    """Ends after 30 steps, as if that were part of the world."""
+
+    def reset(self, **options):
+        self.steps = 0
+        return super().reset(**options)
+
+    def step(self, a):
+        self.steps += 1
+        state, reward, terminated, *rest = super().step(a)
+        return state, reward, terminated or self.steps == 30, *rest
+
+
+class Drifting(Changed):
+    """All outcomes are those of the table, but the wind favours one."""
+
+    def step(self, a):
+        if self.np_random.random() < 0.2:
+            _, self.s, reward, terminated = self.P[self.s][a][-1]
+            return self.s, reward, terminated, False, {}
+        return super().step(a)
+
+
+class BeginsElsewhere(Changed):
+    def reset(self, **options):
+        super().reset(**options)
+        self.s = 4
+        return 4, {}
+
+
+class PrefersOneStart(TaxiEnv):
+    def reset(self, **options):
+        state, told = super().reset(**options)
+        if self.np_random.random() < 0.5:
+            self.s = state = 1
+        return state, told
+
+
+class HiddenFare(TaxiEnv):
+    """In one episode of ten, drop-offs cost more, and nothing shows which."""
+
+    def reset(self, **options):
+        found = super().reset(**options)
+        self.dear = self.np_random.random() < 0.1
+        return found
+
+    def step(self, a):
+        state, reward, *rest = super().step(a)
+        return state, reward - (self.dear and a == 5), *rest
+
+
+class Pictures(Changed):
+    def step(self, a):
+        state, *rest = super().step(a)
+        return np.eye(16)[state], *rest
+
+
+class Counting(Changed):
+    def step(self, a):
+        state, *rest = super().step(a)
+        return state + 16, *rest
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        (PunishesHoles, {}, "the table is not that of this world"),
+        (RicherGoal, {}, "the table is not that of this world. In state 14, action"),
+        (RicherGoal, {"map_name": "8x8"}, "the table is not that of this world"),
+        (RicherGoal, {"map_name": "8x8", "is_slippery": False}, "In state 62, action 2"),
+        (Sticky, {}, "the table is not that of this world"),
+        (Sticky, {"is_slippery": False}, "the table is not that of this world"),
+        (Tired, {}, "the table is not that of this world"),
+        (Drifting, {}, "the table gives it the probability"),
+        (BeginsElsewhere, {}, "an episode began in state 4, which the table excludes"),
+        (PrefersOneStart, {}, "trials of the first state, 1 happened"),
+        (HiddenFare, {}, "action 5 led to"),
+        (Pictures, {}, "cannot be played.*an observation is array"),
+        (Counting, {}, "cannot be played.*an observation is"),
+    ],
+)
+def test_a_world_that_is_not_its_table_is_refused(kind, options, said):
+    with pytest.raises(ValueError, match=said):
+        from_gymnasium(kind(**options))
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.3, 1.0])
+def test_a_fickle_passenger_is_refused_by_name_and_by_play(probability):
+    with pytest.raises(ValueError, match="fickle_passenger=False"):
+        from_gymnasium(gymnasium.make("Taxi-v4", fickle_passenger=True, fickle_probability=probability))
+
+    class Anonymous(TaxiEnv):
+        """The same, with nothing that shows it."""
+
+        def reset(self, **options):
+            found = super().reset(**options)
+            self.fickle_step = self.np_random.random() < probability
+            return found
+
+        def step(self, a):
+            self.fickle_passenger = True
+            found = super().step(a)
+            self.fickle_passenger = False
+            return found
+
+    with pytest.raises(ValueError, match="the table is not that of this world"):
+        from_gymnasium(Anonymous())
+
+
+class AddsOne(gymnasium.RewardWrapper):
+    def reward(self, reward):
+        return reward + 1
+
+
+class Turns(gymnasium.ActionWrapper):
+    def action(self, action):
+        return (action + 1) % 4
+
+
+class Same(gymnasium.ObservationWrapper):
+    def observation(self, observation):
+        return observation
+
+
+class OwnStep(gymnasium.Wrapper):
+    def step(self, action):
+        return self.env.step(0)
+
+
+class OwnReset(gymnasium.Wrapper):
+    def reset(self, **options):
+        return 0, {}
+
+
+class TimeLimit(OwnStep):
+    """Has a harmless name only."""
+
+
+class Nothing(gymnasium.Wrapper):
+    pass
+
+
+def wrapped(wrapper, *arguments):
+    return lambda env: wrapper(env, *arguments)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        AddsOne,
+        Turns,
+        Same,
+        OwnStep,
+        OwnReset,
+        TimeLimit,
+        wrappers.Autoreset,
+        wrappers.NormalizeReward,
+        wrappers.TimeAwareObservation,
+        wrapped(wrappers.ClipReward, 0, 0.5),
+        wrapped(wrappers.StickyAction, 0.25),
+        wrapped(wrappers.TransformReward, lambda r: 2 * r),
+        wrapped(wrappers.TransformAction, lambda a: 3 - a, gymnasium.spaces.Discrete(4)),
+        wrapped(wrappers.TransformObservation, lambda s: 15 - s, gymnasium.spaces.Discrete(16)),
+        lambda env: wrappers.RecordEpisodeStatistics(wrappers.TimeLimit(AddsOne(env), 5)),
+    ],
+)
+def test_a_wrapper_that_can_change_the_world_is_refused(wrap):
+    with pytest.raises(ValueError, match="FrozenLake-v1 is wrapped in"):
+        from_gymnasium(wrap(gymnasium.make("FrozenLake-v1")))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda env: env.unwrapped,
+        wrappers.PassiveEnvChecker,
+        wrappers.RecordEpisodeStatistics,
+        wrapped(wrappers.TimeLimit, 5),
+        Nothing,
+    ],
+)
+def test_a_wrapper_that_changes_nothing_is_accepted(lake, wrap):
+    assert np.array_equal(from_gymnasium(wrap(gymnasium.make("FrozenLake-v1"))).reward, lake.reward)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *ENVIRONMENTS,
+        ("FrozenLake-v1", {"is_slippery": False}),
+        ("FrozenLake-v1", {"success_rate": 0.8}),
+        ("FrozenLake-v1", {"success_rate": 1.0}),
+        ("FrozenLake-v1", {"reward_schedule": (10, -3, 0.5)}),
+        ("CliffWalking-v1", {"is_slippery": True}),
+        ("Taxi-v4", {"is_rainy": True, "rainy_probability": 0.3}),
+    ],
+)
+def test_the_standard_worlds_are_accepted(name, options, seed):
+    env = gymnasium.make(name, **options)
+    mdp = from_gymnasium(env)
+    compare_with_play(mdp, env.unwrapped, seed)
+    _, seen = play(mdp, env.unwrapped, seed)
+    assert len(seen) > 0.95 * mdp.acting.sum() * mdp.actions, "nearly every action was tried in nearly every state"
+
+
+def test_the_environment_is_left_as_it_is():
+    """Even one that holds what cannot be copied: an open window, here a lock."""
+    env, same = gymnasium.make("Taxi-v4"), gymnasium.make("Taxi-v4")
+    for world in (env, same):
+        world.unwrapped.window = threading.Lock()
+        world.reset(seed=5)
+        world.step(1)
+    mdp = from_gymnasium(env)
+    assert env.unwrapped.s == same.unwrapped.s and env.unwrapped.lastaction == 1
+    for _ in range(5):
+        assert env.reset()[0] == same.reset()[0], "its random stream goes on where it was"
+    assert mdp.states == 500
+
+
+def test_divergence_of_two_coins():
+    assert divergence(0.3, 0.3) == 0 == divergence(1, 1)
+    assert divergence(0, 0.5) == divergence(1, 0.5) == pytest.approx(math.log(2))
+    assert divergence(0.5, 0.25) == pytest.approx(0.5 * math.log(2) + 0.5 * math.log(2 / 3))
+    assert divergence(0.1, 0) == divergence(0.9, 1) == math.inf
+
+
 def test_a_broken_table_is_refused():
     good = small_mdp(0)
     parts = [good.name, good.probability, good.next_state, good.reward, good.terminated, good.start]
@@ -87,11 +346,16 @@ def test_a_broken_table_is_refused():
         broken(2, good.next_state + good.states)
     with pytest.raises(ValueError, match="one shape"):
         broken(3, good.reward[:, :, :1])
+    with pytest.raises(ValueError, match="sum to 1"):
+        broken(1, good.probability * (1 - 2e-6))
+    assert broken(1, good.probability.astype("f4")).states == good.states, "float32 sums to 1 closely enough"
 
 
 def test_where_one_has_to_act(lake, taxi, cliff):
     assert lake.acting.sum() == 16 - 4 - 1 and taxi.acting.sum() == 400 and cliff.acting.sum() == 48 - 10 - 1
     assert taxi.deterministic and not lake.deterministic
+    assert from_gymnasium(gymnasium.make("FrozenLake-v1", success_rate=1.0)).deterministic
+    assert not from_gymnasium(gymnasium.make("FrozenLake-v1", success_rate=1 - 1e-7)).deterministic
 
 
 # --- exact solutions ---------------------------------------------------------------------------------------
@@ -457,7 +721,9 @@ def test_same_seed_same_runs_and_different_runs_differ(lake):
     one, again, other = (tabular.learn(lake, seed=seed, **options) for seed in (7, 7, 8))
     assert np.array_equal(one.Q, again.Q) and np.array_equal(one.returns, again.returns, equal_nan=True)
     assert not np.array_equal(one.visits, other.visits)
-    assert len({table.tobytes() for table in one.visits}) == 5
+    assert len({table.tobytes() for table in (*one.visits, *other.visits)}) == 10, (
+        "nor does a run repeat in another seed"
+    )
     assert one.moments.tolist() == [100, 500] and one.Q.shape == (2, 5, 16, 4)
 
 
@@ -478,6 +744,71 @@ def test_sarsa_keeps_away_from_the_cliff(cliff):
     greedy = [exact.expected_return(cliff, run.policies[-1], 100).mean() for run in (q, sarsa)]
     assert greedy[0] == pytest.approx(-13, abs=0.5) and greedy[1] < -14.5
     assert sarsa.returns[-1].mean() > q.returns[-1].mean() + 10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 0},
+        {"steps": 10.0},
+        {"runs": 0},
+        {"alpha": -0.1},
+        {"alpha": math.nan},
+        {"alpha": math.inf},
+        {"alpha": np.ones(2)},
+        {"alpha": lambda n: -1 / n},
+        {"alpha": lambda n: 1 - n},  # right at the first visit only
+        {"alpha": lambda n: n[:1]},
+        {"gamma": 5},
+        {"gamma": -0.1},
+        {"gamma": math.nan},
+        {"epsilon": 1.1},
+        {"epsilon": -0.1},
+        {"epsilon": math.nan},
+        {"epsilon": lambda t: t / 5},  # above 1 from the sixth step on
+        {"epsilon": lambda t: None},
+        {"time_limit": 0},
+        {"time_limit": -3},
+        {"time_limit": 2.5},
+        {"seed": -1},
+        {"seed": 1.5},
+    ],
+)
+def test_learn_names_the_parameter_that_is_out_of_range(lake, change):
+    with pytest.raises(ValueError, match=rf"^{next(iter(change))} is "):
+        tabular.learn(lake, **{"steps": 10, "runs": 3} | change)
+
+
+def test_what_else_learn_refuses(lake):
+    for record in ([0], [2.5], [-1], np.linspace(1, 10, 3)):
+        with pytest.raises(ValueError, match="a step to record is"):
+            tabular.learn(lake, steps=10, record=record)
+    for initial in (np.zeros((4, 16)), np.zeros(4), math.nan, np.full((16, 4), np.inf)):
+        with pytest.raises(ValueError, match="initial has the shape"):
+            tabular.learn(lake, steps=10, initial=initial)
+    for epsilon in (np.float32(0.5), np.array(0.5), 0, 1):
+        assert tabular.learn(lake, steps=10, epsilon=lambda t, share=epsilon: share).visits.sum() == 10
+    rest = tabular.learn(lake, steps=10, record=[3, 3, 10, 12], gamma=1, alpha=0)
+    assert rest.moments.tolist() == [3, 10], "a step after the last is left out"
+
+
+@pytest.mark.parametrize("total", [1 - 9e-7, 1.0, 1 + 9e-7])
+def test_outcomes_and_starts_of_probability_zero_never_happen(total, monkeypatch):
+    """Even where probabilities sum to a little less than 1, and the draw is the largest or the smallest there is."""
+    p = np.array([[[0.0, 0.25, 0.0, 0.75, 0.0]]] * 3) * total
+    next_state = np.array([[[0, 1, 0, 2, 0]]] * 3)
+    zeros = np.zeros(p.shape)
+    mdp = MDP("gaps", p, next_state, zeros, zeros.astype(bool), np.array([0.0, total, 0.0]))
+
+    class Extreme(np.random.Generator):
+        def random(self, size):
+            return np.full(size, edge)
+
+    for edge in (0.0, np.nextafter(1, 0)):
+        monkeypatch.setattr(np.random, "Generator", Extreme)
+        _, steps = logged(mdp, tabular.q_learning, steps=20, runs=2, epsilon=0.0, time_limit=3)
+        assert {int(s) % 3 for step in steps for s in step[0]} == ({1} if edge == 0 else {1, 2})
+        assert {int(s) % 3 for step in steps for s in step[3]} == ({1} if edge == 0 else {2})
 
 
 # --- replies -----------------------------------------------------------------------------------------------
