@@ -108,13 +108,108 @@ def test_a_hidden_neighbour_tells_nothing():
     assert blind["both sides"] == pytest.approx(blind["unigram"]) == pytest.approx(blind["bigram"])
 
 
-def test_held_out_loss_weighs_pieces_alike(causal):
-    """One call over all blocks, or in batches of another size, is the same mean; and it is the model's own loss."""
-    blocks = torch.randint(3, 300, (7, 16), generator=torch.Generator().manual_seed(0))
+def small_models():
+    """One of each kind in transformers, with weights large enough that its losses differ from piece to piece."""
+    import transformers as T
+
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    short = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 16}
+    torch.manual_seed(0)
+    made = {
+        "gpt2": T.GPT2LMHeadModel(T.GPT2Config(vocab_size=50, **short)),
+        "llama": T.LlamaForCausalLM(T.LlamaConfig(vocab_size=50, max_position_embeddings=16, **size)),
+        "bert decoder": T.BertLMHeadModel(T.BertConfig(vocab_size=50, is_decoder=True, **size)),
+        "bert": T.BertForMaskedLM(T.BertConfig(vocab_size=50, **size)),
+        "roberta": T.RobertaForMaskedLM(T.RobertaConfig(vocab_size=50, max_position_embeddings=32, **size)),
+    }
+    for model in made.values():
+        for parameter in model.parameters():
+            parameter.data.mul_(3)
+    return made
+
+
+MODELS = small_models()
+CAUSAL = {"gpt2", "llama", "bert decoder"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([*MODELS]),
+    st.integers(0, 10**6),
+    st.sampled_from([0.02, 0.15, 0.6, 1.0]),
+    st.booleans(),
+    st.integers(1, 9),
+)
+def test_held_out_loss_is_the_mean_over_the_scored_labels(name, seed, share, first_column, batch_size):
+    """Also with batches that differ in their number of labels, and with blocks whose only label is the first."""
+    model, draw = MODELS[name], torch.Generator().manual_seed(seed)
+    x = torch.randint(3, 50, (8, 8), generator=draw)
+    y = torch.where(torch.rand(x.shape, generator=draw) < share, torch.randint(50, x.shape, generator=draw), -100)
+    if first_column:
+        y[:3, 0], y[:3, 1:] = x[:3, 0], -100
+    shift = int(name in CAUSAL)
     with torch.no_grad():
-        whole = causal(input_ids=blocks, labels=blocks).loss.item()
-    assert pt.held_out_loss(causal, blocks, blocks, batch_size=2) == pytest.approx(whole, rel=1e-5)
-    assert pt.held_out_loss(causal, blocks, blocks) == pytest.approx(whole, rel=1e-5)
+        nats = -model.eval()(input_ids=x)["logits"].log_softmax(-1)
+    scored = [nats[b, t - shift, y[b, t]] for b in range(8) for t in range(shift, 8) if y[b, t] != -100]
+    if scored:
+        found = pt.held_out_loss(model, x, y, batch_size=batch_size)
+        assert found == pytest.approx(float(torch.stack(scored).mean()), rel=1e-4)
+    else:
+        with pytest.raises(ValueError, match=r"no label .* is scored"):
+            pt.held_out_loss(model, x, y, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("name", [*MODELS])
+def test_held_out_loss_is_the_models_own(name):
+    x = torch.randint(3, 50, (5, 8), generator=torch.Generator().manual_seed(1))
+    y = torch.where(x % 3 == 0, x, -100)
+    with torch.no_grad():
+        own = MODELS[name].eval()(input_ids=x, labels=y)["loss"].item()
+    assert pt.held_out_loss(MODELS[name].train(), x, y) == pytest.approx(own, rel=1e-5), "without dropout"
+    assert not MODELS[name].training
+
+
+class Ones(torch.nn.Module):
+    """A model of a reader's own: labels in their own position, and a loss of 0 where there is none."""
+
+    def __init__(self, shift):
+        super().__init__()
+        self.table, self.shift = torch.nn.Embedding(50, 50), shift
+
+    def forward(self, input_ids, labels):
+        logits = self.table(input_ids)
+        scores, y = logits[:, : labels.shape[1] - self.shift], labels[:, self.shift :]
+        loss = torch.nn.functional.cross_entropy(scores.flatten(0, 1), y.flatten(), reduction="sum")
+        return {"logits": logits, "loss": loss / max(1, (y != -100).sum())}
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_model_of_ones_own_is_scored_as_it_scores_itself(shift):
+    """Neither a class name nor whether it looks ahead says what it scores."""
+    torch.manual_seed(0)
+    model, x = Ones(shift), torch.arange(40).view(5, 8)
+    with torch.no_grad():
+        model.table.weight += 40 * torch.eye(50)  # it is certain of the piece that it reads
+        assert pt.held_out_loss(model, x, x) == pytest.approx(model(x, x)["loss"].item(), rel=1e-6, abs=1e-9)
+
+
+def test_what_held_out_loss_refuses(causal):
+    x = torch.ones(2, 8, dtype=torch.long)
+    nothing = torch.full_like(x, -100)
+    only_first = nothing.clone()
+    only_first[:, 0] = 1
+    with pytest.raises(ValueError, match=r"no label of \(2, 8\) is scored"):
+        pt.held_out_loss(MODELS["bert"], x, nothing)
+    assert pt.held_out_loss(MODELS["bert"], x, only_first) > 0
+    with pytest.raises(ValueError, match="a causal model skips the first position"):
+        pt.held_out_loss(causal, x, only_first)
+    with pytest.raises(ValueError, match=r"no label of \(0, 8\) is scored"):
+        pt.held_out_loss(causal, x[:0], x[:0])
+    for y in (x[:, :-1], x[:1], x[0]):
+        with pytest.raises(ValueError, match="expected one shape"):
+            pt.held_out_loss(causal, x, y)
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        pt.held_out_loss(causal, x, x, batch_size=0)
 
 
 def test_samples_repeat_and_windows_slide(causal, tokenizer):
