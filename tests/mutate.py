@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=100, help="how many to draw (default: 100)")
     parser.add_argument("--seed", type=int, default=1, help="of the draw (default: 1)")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="draw no more after this time")
-    options = parser.parse_args(sys.argv[1:cut])
+    options = parser.parse_intermixed_args(sys.argv[1:cut])
     name = options.module.resolve().relative_to(ROOT)
     tests = [*(options.tests or [f"tests/test_{name.stem}.py"]), *sys.argv[cut + 1 :]]
 

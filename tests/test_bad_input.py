@@ -1079,6 +1079,13 @@ def test_a_world_that_is_no_markov_decision_process(table, said):
     assert said in refusal(ValueError, from_gymnasium, World(table))
 
 
+def test_a_world_with_half_a_table_or_without_play():
+    table = {0: {0: STAY}, 1: {0: STAY}}
+    assert "carries no table" in refusal(ValueError, from_gymnasium, World(None))
+    assert "carries no table" in refusal(ValueError, from_gymnasium, World(table, start=None))
+    assert "World cannot be played" in refusal(ValueError, from_gymnasium, World(table))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -91,6 +91,73 @@ def test_baselines_know_what_they_counted():
     assert lines["bigram"] < 0.1
 
 
+def test_counts_by_hand():
+    """Pairs 0-1 twice and 1-0 once; id 2 is never seen. Discount one half."""
+    counted = pt.NGrams.count(torch.tensor([[0, 1, 0, 1]]), 3, discount=0.5)
+    assert counted.unigram == pytest.approx(np.array([3, 3, 1]) / 7)
+    unseen = counted.unigram
+    assert counted.bigram[0] == pytest.approx(np.array([0, 1.5, 0]) / 2 + 0.5 / 2 * unseen)
+    assert counted.bigram[1] == pytest.approx(np.array([0.5, 0, 0]) + 0.5 * unseen)
+    assert counted.bigram[2] == pytest.approx(unseen)
+    usual = pt.NGrams.count(torch.tensor([[0, 1, 0, 1]]), 3)
+    assert usual.bigram[0] == pytest.approx(np.array([0, 1.25, 0]) / 2 + 0.75 / 2 * unseen)
+    losses = counted.next_losses(torch.tensor([[0, 1], [1, 2]]))
+    assert losses["bigram"] == pytest.approx(-np.log([counted.bigram[0, 1], counted.bigram[1, 2]]).mean())
+    assert losses["unigram"] == pytest.approx(-np.log([3 / 7, 1 / 7]).mean())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 6))
+def test_masked_losses_are_those_of_the_formula(seed, length):
+    """At every position, the first and the last too, with hidden and visible neighbours."""
+    draw = torch.Generator().manual_seed(seed)
+    seen, labels = (torch.randint(4, (3, length), generator=draw) for _ in range(2))
+    labels[torch.rand(labels.shape, generator=draw) < 0.3] = -100
+    labels[0, -1] = 2
+    counted, mask = pt.NGrams.count(torch.randint(4, (5, 6), generator=draw), 4), 1
+    wanted = {"unigram": [], "bigram": [], "both sides": []}
+    for b, t in (labels != -100).nonzero().tolist():
+        left, right = (seen[b, k].item() if 0 <= k < length else mask for k in (t - 1, t + 1))
+        before = counted.unigram if left == mask else counted.bigram[left]
+        both = before * (1 if right == mask else counted.bigram[:, right])
+        answer = labels[b, t].item()
+        wanted["unigram"].append(-np.log(counted.unigram[answer]))
+        wanted["bigram"].append(-np.log(before[answer]))
+        wanted["both sides"].append(-np.log(both[answer] / both.sum()))
+    wanted = {name: np.mean(losses) for name, losses in wanted.items()} | {"uniform": np.log(4)}
+    assert counted.masked_losses(seen, labels, mask) == pytest.approx(wanted)
+
+
+def test_what_becomes_of_the_chosen_pieces():
+    """80% [MASK], 10% another piece, 10% as they are; of 60,000, so that 5 standard errors are small."""
+    ids = torch.full((60_000,), 7)
+    inputs, labels = pt.mask_tokens(ids, {0, 1, 2}, 1, 1003, 0.5, torch.Generator().manual_seed(0))
+    chosen = labels != -100
+    assert chosen.float().mean() == pytest.approx(0.5, abs=5 * 0.5 / 60_000**0.5)
+    for share, p in (((inputs[chosen] == 1), 0.8), ((inputs[chosen] == 7), 0.1), ((inputs[chosen] > 7), 0.1)):
+        assert share.float().mean() == pytest.approx(p, abs=5 * (p * (1 - p) / 30_000) ** 0.5 + 1e-3)
+
+
+def test_what_else_pretraining_refuses(causal, tokenizer):
+    blocks = torch.tensor([[0, 1, 5]])
+    with pytest.raises(ValueError, match="ids from 0 to 5; expected 0 to 3"):
+        pt.NGrams.count(blocks, 4)
+    with pytest.raises(ValueError, match="discount is"):
+        pt.NGrams.count(blocks, 6, discount=1.5)
+    with pytest.raises(ValueError, match="no piece that follows"):
+        pt.NGrams.count(blocks, 6).next_losses(blocks[:, :1])
+    with pytest.raises(ValueError, match="all 3 ids are special"):
+        pt.mask_tokens(blocks, {0, 1, 2}, 1, 3, 0.1, torch.Generator())
+    for change in ({"pieces": -1}, {"top": -1}, {"seed": 0.5}, {"temperature": np.nan}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            pt.sample(causal, tokenizer, "the", **{"pieces": 2} | change)
+    with pytest.raises(ValueError, match="no position has a target"):
+        pt.attention_share(torch.ones(1, 1, 1, 2, 2), torch.zeros(1, 2, 2, dtype=torch.bool))
+    assert len(pt.train_tokenizer(TEXTS, 259)) == 259, "the smallest vocabulary has no merges"
+    with pytest.raises(ValueError, match="a vocabulary of 258 pieces"):
+        pt.train_tokenizer(TEXTS, 258)
+
+
 def test_a_hidden_neighbour_tells_nothing():
     """Both sides know more than one, one more than none; with every neighbour hidden all know the same."""
     blocks = torch.arange(3, 3 + 400).remainder(7).add(3).view(-1, 20)

@@ -1,5 +1,7 @@
 """Worlds as tables, their exact solutions, and agents that must find them."""
 
+import copy
+import dataclasses
 import math
 import threading
 from fractions import Fraction
@@ -351,6 +353,25 @@ def test_a_broken_table_is_refused():
     assert broken(1, good.probability.astype("f4")).states == good.states, "float32 sums to 1 closely enough"
 
 
+def test_unused_outcomes_are_nothing_and_lead_nowhere(lake):
+    unused = lake.probability == 0
+    assert unused.any() and not (
+        lake.reward[unused].any() or lake.next_state[unused].any() or lake.terminated[unused].any()
+    )
+    p, next_state = np.array([[[1.0, 0.0]], [[1.0, 0.0]]]), np.array([[[0, 0]], [[1, 0]]])
+    rest = np.zeros(p.shape)
+    mdp = MDP("two islands", p, next_state, rest, rest.astype(bool), np.array([0.0, 1.0]))
+    assert mdp.acting.tolist() == [False, True]
+
+
+def test_worlds_and_results_stay_as_they_are(lake):
+    """Lessons use worlds as keys, and nothing can be put into them afterwards."""
+    for thing in (lake, exact.value_iteration(lake, 0.5), tabular.learn(lake, steps=2), help_desk(0.1)):
+        assert {thing: 1}[thing] == 1 and thing == thing and thing != copy.copy(thing)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            thing.name = "another"
+
+
 def test_where_one_has_to_act(lake, taxi, cliff):
     assert lake.acting.sum() == 16 - 4 - 1 and taxi.acting.sum() == 400 and cliff.acting.sum() == 48 - 10 - 1
     assert taxi.deterministic and not lake.deterministic
@@ -377,6 +398,16 @@ def test_two_states_by_hand(gamma, first):
     assert np.allclose(found.V, [first, 2.0])
     assert np.allclose(found.Q, [[1.0, 2 * gamma], [2.0, 2 * gamma]])
     assert exact.best_return(two_states(), 1) == 1 and exact.best_return(two_states(), 2) == 2
+
+
+@pytest.mark.parametrize("length", [2, 5])
+def test_sweeps_are_counted(length):
+    """A way of n steps to the only reward is known after n sweeps; one more changes nothing."""
+    n = np.arange(length)
+    table = np.ones((length, 1, 1)), np.minimum(n + 1, length - 1)[:, None, None], (n == length - 1)[:, None, None]
+    way = MDP("way", table[0], table[1], table[2].astype(float), table[2], np.eye(length)[0])
+    found = exact.value_iteration(way, 0.5)
+    assert found.sweeps == length + 1 and found.V[0] == 0.5 ** (length - 1)
 
 
 @given(worlds, gammas)
@@ -790,6 +821,44 @@ def test_what_else_learn_refuses(lake):
         assert tabular.learn(lake, steps=10, epsilon=lambda t, share=epsilon: share).visits.sum() == 10
     rest = tabular.learn(lake, steps=10, record=[3, 3, 10, 12], gamma=1, alpha=0)
     assert rest.moments.tolist() == [3, 10], "a step after the last is left out"
+
+
+def test_one_run_of_seed_0_unless_asked_otherwise(lake):
+    usual, asked = (
+        tabular.learn(lake, steps=300),
+        tabular.learn(
+            lake, tabular.q_learning, steps=300, runs=1, alpha=0.1, gamma=0.99, epsilon=0.1, initial=0.0, seed=0
+        ),
+    )
+    assert usual.Q.shape == (1, 1, 16, 4) and np.array_equal(usual.visits, asked.visits)
+    assert np.array_equal(usual.Q, asked.Q)
+
+
+@pytest.mark.parametrize(("steps", "returns"), [(2, math.nan), (3, 3.0), (5, 3.0), (6, 3.0)])
+def test_the_mean_return_of_no_episode_of_one_and_of_two(steps, returns):
+    shape = (1, 1, 1)
+    ever = MDP("ever", np.ones(shape), np.zeros(shape, int), np.ones(shape), np.zeros(shape, bool), np.ones(1))
+    with np.errstate(all="raise"):
+        run = tabular.learn(ever, steps=steps, runs=2, time_limit=3)
+    assert np.array_equal(run.returns, [[returns] * 2], equal_nan=True)
+
+
+def test_a_random_action_is_always_an_action(monkeypatch):
+    """Also where the draw is the largest below epsilon, and rounding would name one action too many."""
+    shape = (2, 7, 1)
+    arms = MDP("arms", np.ones(shape), np.zeros(shape, int), np.zeros(shape), np.ones(shape, bool), np.array([1.0, 0]))
+    shares = np.linspace(0.01, 0.99, 99)
+    rounded = [share for share in shares if np.nextafter(share, 0) * (7 / share) >= 7]
+    assert rounded, "some share is rounded up"
+    for share in rounded:
+
+        class Extreme(np.random.Generator):
+            def random(self, size, share=share):
+                return np.full(size, np.nextafter(share, 0))
+
+        monkeypatch.setattr(np.random, "Generator", Extreme)
+        run = tabular.learn(arms, steps=5, epsilon=share)
+        assert run.visits[0, 0].tolist() == [0] * 6 + [5] and not run.visits[0, 1].any()
 
 
 @pytest.mark.parametrize("total", [1 - 9e-7, 1.0, 1 + 9e-7])

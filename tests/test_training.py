@@ -64,7 +64,9 @@ def test_it_learns_and_tells_what_it_saw():
     assert accuracy(model, windows) > 0.99
     batches = training.grouped_batches([len(w["input_ids"]) for w in windows], FIT["batch_tokens"], 0)
     assert len(run.scores) == 4 and len(batches) > 4
-    assert sum(s["epoch"] == 1 for s in run.steps) == len(batches)
+    assert [s["epoch"] for s in run.steps] == [e for e in (1, 2, 3, 4) for _ in batches]
+    assert [s["step"] for s in run.steps] == list(range(1, 4 * len(batches) + 1))
+    assert [(s["epoch"], s["step"]) for s in run.scores] == [(e, e * len(batches)) for e in (1, 2, 3, 4)]
     assert run.tokens == 4 * sum(len(w["input_ids"]) for w in windows)
     assert run.steps[-1]["loss"] < run.steps[0]["loss"] / 5
     assert run.stopped == "finished" and run.precision == "no" and run.seconds > 0
@@ -172,6 +174,51 @@ def test_decay_spares_biases_and_norms_and_new_layers_have_their_rate():
         for p in group["params"]:
             assert group["weight_decay"] == (0.01 if p.ndim > 1 else 0)
             assert group["lr"] == (1e-4 if names[id(p)].startswith("encoder.") else 1e-3)
+
+
+def test_what_fit_does_unless_asked_otherwise():
+    usual, asked, decayed = tagger(dropout=0.1), tagger(dropout=0.1), tagger(dropout=0.1)
+    training.fit(usual, toy(), **FIT)
+    training.fit(asked, toy(), **FIT, warmup=0.1, weight_decay=0.01, clip=1.0, seed=0, head_learning_rate=5e-3)
+    training.fit(decayed, toy(), **FIT, weight_decay=0.5)
+    assert torch.equal(usual.head.linear.weight, asked.head.linear.weight)
+    assert usual.head.linear.weight.norm() > decayed.head.linear.weight.norm()
+
+
+def test_examples_are_made_once_for_each_epoch():
+    asked = []
+    training.fit(tagger(), lambda epoch: asked.append(epoch) or toy(8, seed=epoch), **FIT)
+    assert asked == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("float32", "bfloat16", "best"), [(1.0, 0.6, "bf16"), (1.0, 0.7, "no"), (1.0, 2.0, "no")])
+def test_the_faster_precision_is_chosen_by_its_best_time(monkeypatch, float32, bfloat16, best):
+    """A clock that we turn: times in turns, some of them slowed down by other work."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    now, taken = [0.0], [float32, bfloat16]
+
+    def clock():
+        reading = len(now)
+        spent = taken[(reading // 2 - 1) % 2] if reading % 2 == 0 else 0.3
+        now.append(now[-1] + spent * (5 if reading in (2, 4, 10) else 1))
+        return now[-1]
+
+    monkeypatch.setattr(training.time, "perf_counter", clock)
+    assert training.best_precision.__wrapped__() == best
+
+
+def test_a_model_with_too_few_answers_is_an_error():
+    class Half(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def forward(self, input_ids, **rest):
+            return {"logits": torch.zeros(len(input_ids) // 2, 3)}
+
+    with pytest.raises(ValueError, match="zip"):
+        training.predict(Half(), toy(4), batch_tokens=10**6)
 
 
 def test_frozen_parameters_stay():
