@@ -601,7 +601,7 @@ def test_a_policys_value_is_exact_but_for_rounding(mdp, gamma, seed):
         assert furthest(exact.policy_value(mdp, form, gamma), V) <= 1e-14 / (1 - gamma) * size
 
 
-@pytest.mark.parametrize("gamma", [-0.1, 1.0, 5, math.nan, math.inf])
+@pytest.mark.parametrize("gamma", [-0.1, 1.0, 1.5, 5, math.nan, math.inf])
 def test_gamma_must_be_a_discount(lake, gamma):
     for solve in (exact.value_iteration, lambda mdp, g: exact.policy_value(mdp, np.zeros(16, int), g)):
         with pytest.raises(ValueError, match="gamma must be at least 0 and below 1"):
@@ -790,6 +790,7 @@ def test_sarsa_keeps_away_from_the_cliff(cliff):
         {"alpha": lambda n: -1 / n},
         {"alpha": lambda n: 1 - n},  # right at the first visit only
         {"alpha": lambda n: n[:1]},
+        {"gamma": 1.5},
         {"gamma": 5},
         {"gamma": -0.1},
         {"gamma": math.nan},

@@ -132,17 +132,16 @@ def _sum_to_one(p: NDArray) -> NDArray:
 def from_gymnasium(env: gymnasium.Env) -> MDP:
     """Read the table that a toy-text environment carries, `env.unwrapped.P[state][action]`, and compare it with play.
 
-    A copy of the environment is played for `PLAYED` steps; `env` itself is left as it is. Every transition must be one
-    that the table has, with its reward and its end of the episode, and none may be so much more or less frequent than
-    the table says that chance would do it once in `1 / FALSE_ALARM` environments. A difference that play of this length
-    does not meet is not found.
+    A copy of the environment is played for `PLAYED` steps; `env` itself is left as it is. Every transition must be in the
+    table, with its reward and its termination, and must be as frequent as the table says. The probability that chance
+    alone makes a right table fail is at most `FALSE_ALARM`. A difference that does not occur in these steps is not found.
 
     A time limit is not in the table; `env.spec.max_episode_steps` has it.
 
     Raises:
         ValueError: the environment has no such table, or no distribution of its first state, or they are not those of a
-            Markov decision process; a wrapper may change what the agent sees, does or earns; or play differs from the
-            table, because of a hidden state, for example.
+            Markov decision process; a wrapper can change rewards, observations, actions or transitions; or play differs
+            from the table, because of a hidden state, for example.
     """
     world = env.unwrapped
     name = env.spec.id if env.spec else type(world).__name__
