@@ -611,6 +611,25 @@ def test_gamma_must_be_a_discount(lake, gamma):
             exact.expected_return(lake, np.zeros(16, int), 3, gamma)
 
 
+@pytest.mark.parametrize("outcomes", [1, 3])
+def test_the_largest_rewards_that_float64_can_hold(outcomes):
+    """Just within the limit nothing overflows; just above it they are refused."""
+    p = np.full((2, 2, outcomes), 1 / outcomes)
+    ones = np.ones(p.shape)
+    limit = np.finfo(float).max * 0.01 / (4 * outcomes)
+
+    def world(reward):
+        return MDP("rich", p, ones.astype(int), reward * ones, ones < 0, np.array([1.0, 0.0]))
+
+    with np.errstate(over="raise"):
+        found = exact.value_iteration(world(0.99 * limit), 0.99)
+        assert (
+            furthest(found.V[:1], [Fraction(0.99 * limit) / (1 - Fraction(0.99))]) <= found.error_bound < 1e-9 * limit
+        )
+    with pytest.raises(ValueError, match="exceed the largest"):
+        exact.value_iteration(world(1.01 * limit), 0.99)
+
+
 def test_what_exact_answers_refuse(lake):
     with pytest.raises(ValueError, match="too close to 1"):
         exact.value_iteration(lake, np.nextafter(1, 0))
@@ -842,6 +861,23 @@ def test_the_mean_return_of_no_episode_of_one_and_of_two(steps, returns):
     with np.errstate(all="raise"):
         run = tabular.learn(ever, steps=steps, runs=2, time_limit=3)
     assert np.array_equal(run.returns, [[returns] * 2], equal_nan=True)
+
+
+def test_noise_breaks_ties_and_nothing_else(monkeypatch):
+    """The best action is taken by a difference of 1e-8, however small or large the draws."""
+    shape = (1, 3, 1)
+    arms = MDP("arms", np.ones(shape), np.zeros(shape, int), np.zeros(shape), np.ones(shape, bool), np.ones(1))
+    for draws in ([0.5, 1e-300, 1 - 1e-16], [1e-300, 0.5, 0.0], [1 - 1e-16, 1e-12, 0.5]):
+
+        class Fixed(np.random.Generator):
+            def random(self, size, draws=draws):
+                return np.array(draws) * np.ones(size) if isinstance(size, tuple) else np.full(size, 0.5)
+
+        monkeypatch.setattr(np.random, "Generator", Fixed)
+        run = tabular.learn(arms, steps=5, alpha=0.0, epsilon=0.0, initial=[[1e-8, 2e-8, 0.0]])
+        assert run.visits[0, 0].tolist() == [0, 5, 0]
+        tied = tabular.learn(arms, steps=5, alpha=0.0, epsilon=0.0)
+        assert tied.visits[0, 0, np.argmax(draws)] == 5
 
 
 def test_a_random_action_is_always_an_action(monkeypatch):
