@@ -84,11 +84,11 @@ def test_the_history_has_the_rate_that_each_step_used(monkeypatch, warmup, head_
         lambda self, *args, **kwargs: used.append([g["lr"] for g in self.param_groups]) or step(self, *args, **kwargs),
     )
     run = training.fit(tagger(), toy(), warmup=warmup, head_learning_rate=head_rate, **FIT)
-    told = [s["learning_rate"] for s in run.steps]
-    assert told == [rates[0] for rates in used] and len(told) == len(run.steps)
-    total, ramp = len(told), max(1, round(warmup * len(told)))
+    recorded = [s["learning_rate"] for s in run.steps]
+    assert recorded == [rates[0] for rates in used]
+    total, ramp = len(recorded), max(1, round(warmup * len(recorded)))
     up, down = [(n + 1) / ramp for n in range(ramp)], [(total - n) / max(1, total - ramp) for n in range(ramp, total)]
-    assert told == pytest.approx([5e-3 * share for share in up + down])
+    assert recorded == pytest.approx([5e-3 * share for share in up + down])
     assert {max(rates) for rates in zip(*used, strict=True)} == {5e-3, head_rate or 5e-3}
 
 

@@ -270,7 +270,7 @@ def _copy(world: gymnasium.Env) -> gymnasium.Env:
     for value in vars(world).values():
         try:
             copy.deepcopy(value)
-        except TypeError:
+        except Exception:
             shared[id(value)] = value
     twin = copy.deepcopy(world, shared)
     twin.render_mode = None
