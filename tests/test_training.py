@@ -407,6 +407,10 @@ def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_l
     assert len(over) <= (at_least > 1), "only a remainder too small to stand alone may make a batch larger"
 
 
+def test_an_example_that_fills_a_batch_is_alone_in_it():
+    assert sorted(training.grouped_batches([9] * 4, 9, 0)) == [[0], [1], [2], [3]]
+
+
 def test_batches_have_about_equal_numbers_of_tokens():
     draw = torch.Generator().manual_seed(0)
     lengths = torch.randint(3, 60, (2000,), generator=draw).tolist()
