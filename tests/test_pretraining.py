@@ -57,6 +57,7 @@ def test_blocks_are_the_text_in_order(tokenizer):
     row = [i for text in TEXTS for i in [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]]
     assert blocks.flatten().tolist() == row[: blocks.numel()]
     assert len(row) - blocks.numel() < 20
+    assert pt.to_blocks(TEXTS, tokenizer, 1).flatten().tolist() == row
     with pytest.raises(ValueError, match="fewer than one block"):
         pt.to_blocks(["a"], tokenizer, 20)
 

@@ -575,6 +575,7 @@ def test_a_long_way_with_a_gamma_near_one_is_found_by_policy_iteration():
 def test_returns_are_exact_but_for_rounding(mdp, steps, gamma, seed, scale):
     mdp = scaled(mdp, scale)
     policy = np.random.default_rng(seed).integers(mdp.actions, size=mdp.states)
+    assert exact.expected_return(mdp, np.stack([[policy] * 2] * 3), steps, gamma).shape == (3, 2)
     V, best = [[Fraction(0)] * mdp.states for _ in range(2)]
     for _ in range(steps):
         V = [row[a] for row, a in zip(rational_backup(mdp, V, Fraction(gamma)), policy, strict=True)]
@@ -775,6 +776,7 @@ def test_same_seed_same_runs_and_different_runs_differ(lake):
         "nor does a run repeat in another seed"
     )
     assert one.moments.tolist() == [100, 500] and one.Q.shape == (2, 5, 16, 4)
+    assert one.policies[1, 3].tolist() == [row.argmax() for row in one.Q[1, 3]]
 
 
 def test_epsilon_is_the_share_of_random_actions():
