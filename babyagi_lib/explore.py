@@ -1,4 +1,4 @@
-"""Explorers: a figure that follows sliders, and stays a plain picture where nothing is running. Used by lessons 02, 03.
+"""Explorers: a figure with sliders, and a still picture where no kernel is running. Used by lessons 02, 03 and 06.
 
 `explore` puts one output into the notebook that carries both: a widget for front ends with a kernel (JupyterLab,
 Colab), and a PNG of the starting position for everything else (GitHub, the book, print).
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def explore(draw: Callable[..., Figure], alt: str, **controls: ipywidgets.ValueWidget) -> ipywidgets.Widget:
-    """Show `draw(**values)` under its controls, and again whenever one of them is moved.
+    """Show `draw(**values)` under its controls, and draw it again whenever one of them changes.
 
     Args:
         draw: makes a new figure from the controls' values, by name, in a fraction of a second.
-        alt: what the figure shows at the start, for those who cannot see it.
+        alt: a description of the first figure, for readers who cannot see it.
         controls: widgets with a `value` and a `description`, such as `ipywidgets.IntSlider(...)`.
 
     Returns:
-        The widget that is shown: the controls above an image.
+        The widget shown: the controls above an image.
     """
     import ipywidgets
 

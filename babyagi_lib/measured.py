@@ -1,7 +1,7 @@
-"""How a notebook publishes what it measured. Used by every notebook, at its end.
+"""Publishing of measured figures. Used by every notebook, at its end.
 
-`publish` shows the reader a table and puts the same figures into the same output as JSON, which is where
-`babyagi run`, the README and the book's results page read them. So a figure has one source: the cell that made it.
+`publish` shows a table to the reader and puts the same figures into the same output as JSON. `babyagi run`, the README and
+the book's results page read them there, so every figure has one source: the cell that computed it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class Figure:
     """One measured number.
 
     Attributes:
-        name: how programs refer to it, such as `entity_f1`.
-        label: how a reader does, such as "Entity F1, test".
+        name: for programs, such as `entity_f1`.
+        label: for readers, such as "Entity F1, test".
         value: the number, unrounded.
         on: exactly which model and data produced it.
-        unit: "" for shares and scores, else "s", "sentences", "tokens/s", ...; `is_timing` goes by it.
-        digits: decimals worth showing.
+        unit: "" for shares and scores, else "s", "sentences", "tokens/s", ...; `is_timing` depends on it.
+        digits: decimals to show.
     """
 
     name: str
@@ -52,7 +52,7 @@ def publish(*figures: Figure) -> None:
 
 
 def bundle(figures: tuple[Figure, ...]) -> dict:
-    """The output that `publish` displays, by MIME type."""
+    """The output that `publish` displays, by MIME type; raises as `publish` does."""
     if not figures:
         raise ValueError("publish was given no figures")
     names = [figure.name for figure in figures]
@@ -71,16 +71,16 @@ def bundle(figures: tuple[Figure, ...]) -> dict:
 
 
 def is_timing(figure: dict[str, Any]) -> bool:
-    """True for a published figure that is a time or a speed, which no two runs measure alike."""
+    """True for a published figure that is a time or a speed, which differs from run to run."""
     return figure["unit"] == "s" or figure["unit"].endswith("/s")
 
 
 def differing(
     first: list[dict[str, Any]], second: list[dict[str, Any]]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """What two runs of one lesson did not measure alike, to the last bit: both values by the figure's name.
+    """The figures that differ between two runs of one lesson, in any bit: both values by the figure's name.
 
-    Times and speeds are left out; a figure that one run lacks is None there.
+    Times and speeds are left out. The value is None where a run does not have the figure.
     """
     runs = [{figure["name"]: figure["value"] for figure in run if not is_timing(figure)} for run in (first, second)]
     pairs = {name: (runs[0].get(name), runs[1].get(name)) for name in dict.fromkeys([*runs[0], *runs[1]])}

@@ -1065,9 +1065,9 @@ def test_pretraining_with_odd_numbers_is_refused():
     tokenizer = pretraining.train_tokenizer(["to be or not to be"], 259)
     with pytest.raises(ValueError, match="a vocabulary of 256 pieces"):
         pretraining.train_tokenizer(["to be"], 256)
-    with pytest.raises(ValueError, match="blocks of 0 pieces"):
+    with pytest.raises(ValueError, match="length is 0"):
         pretraining.to_blocks(["to be"], tokenizer, 0)
-    with pytest.raises(ValueError, match="a share of 15"):
+    with pytest.raises(ValueError, match="share is 15"):
         pretraining.mask_tokens(None, (), 1, 259, 15, None)
 
 
@@ -1078,7 +1078,7 @@ def test_a_prompt_that_cannot_be_continued_is_refused():
     model = GPT2LMHeadModel(GPT2Config(vocab_size=259, n_positions=8, n_embd=8, n_layer=1, n_head=1))
     with pytest.raises(ValueError, match="the prompt is empty"):
         pretraining.sample(model, tokenizer, "", 3)
-    with pytest.raises(ValueError, match="the temperature is 0"):
+    with pytest.raises(ValueError, match="temperature is 0"):
         pretraining.sample(model, tokenizer, "to", 3, temperature=0)
     assert pretraining.sample(model, tokenizer, "to", 3, top=1000) == pretraining.sample(model, tokenizer, "to", 3)
 
@@ -1114,6 +1114,13 @@ STAY = [(1.0, 0, 0.0, False)]
 )
 def test_a_world_that_is_no_markov_decision_process(table, said):
     assert said in refusal(ValueError, from_gymnasium, World(table))
+
+
+def test_a_world_with_half_a_table_or_without_play():
+    table = {0: {0: STAY}, 1: {0: STAY}}
+    assert "carries no table" in refusal(ValueError, from_gymnasium, World(None))
+    assert "carries no table" in refusal(ValueError, from_gymnasium, World(table, start=None))
+    assert "World cannot be played" in refusal(ValueError, from_gymnasium, World(table))
 
 
 @pytest.mark.parametrize(

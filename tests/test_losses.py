@@ -100,10 +100,76 @@ def test_calibration_error_by_hand():
     assert losses.calibration_error(losses.reliability([1.0, 0.0], [1, 0])) == 0
 
 
-@pytest.mark.parametrize(("p", "y"), [([], []), ([0.5], [0, 1]), ([1.5], [1]), ([float("nan")], [1])])
-def test_what_is_no_prediction_is_refused(p, y):
-    with pytest.raises(ValueError):
+def test_ten_bins_unless_asked_otherwise():
+    """One prediction in the middle of each tenth: a bin each."""
+    p = np.arange(10) / 10 + 0.05
+    assert [b.count for b in losses.reliability(p, np.ones(10))] == [1] * 10
+    assert [b.count for b in losses.reliability(p, np.ones(10), bins=5)] == [2] * 5
+
+
+@pytest.mark.parametrize(
+    ("p", "y", "said"),
+    [
+        ([], [], "one label for each"),
+        ([0.5], [0, 1], "one label for each"),
+        ([[0.5]], [[1]], "one label for each"),
+        ([1.5], [1], "between 0 and 1"),
+        ([-0.1], [1], "between 0 and 1"),
+        ([math.nan], [1], "between 0 and 1"),
+        ([0.5], [0.5], "labels are 0 or 1; found 0.5"),
+        ([0.5, 0.5], [1, 2], "labels are 0 or 1; found 2"),
+        ([0.5], [math.nan], "labels are 0 or 1; found nan"),
+    ],
+)
+def test_what_is_no_prediction_is_refused(p, y, said):
+    with pytest.raises(ValueError, match=said):
         losses.reliability(p, y)
+
+
+@pytest.mark.parametrize(
+    ("z", "y", "said"),
+    [
+        ([0.0], [1.5], "labels lie between 0 and 1; found 1.5"),
+        ([0.0], [-1], "labels lie between 0 and 1; found -1"),
+        ([0.0], [math.nan], "labels lie between 0 and 1; found nan"),
+        ([math.nan], [1], "logits must be finite; found nan"),
+        ([1.0, -math.inf], [1, 0], "logits must be finite; found -inf"),
+        ([1.0, 2.0], [[1], [0]], "do not fit"),  # would be 2 x 2 losses
+        ([[1.0], [2.0]], [1, 0], "do not fit"),
+        ([1.0, 2.0], [1, 0, 1], "do not fit"),
+        (1.0, [1, 0], "do not fit"),
+    ],
+)
+def test_logits_and_labels_without_a_loss_are_refused(z, y, said):
+    with pytest.raises(ValueError, match=said):
+        losses.stable_loss(z, y)
+
+
+@pytest.mark.parametrize(
+    ("z", "y"), [((), ()), ((3,), ()), ((3,), (3,)), ((3,), (1,)), ((2, 3), (3,)), ((2, 3), (2, 1))]
+)
+def test_labels_that_broadcast_give_a_loss_for_each_logit(z, y):
+    assert losses.stable_loss(np.zeros(z), np.ones(y)) == pytest.approx(np.full(z, math.log(2)))
+
+
+def test_what_else_is_refused():
+    p = [0.5, 0.25]
+    for bins in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="bins is"):
+            losses.reliability(p, [0, 1], bins)
+    with pytest.raises(ValueError, match="no bins"):
+        losses.calibration_error([])
+    for successes, trials, said in ((0, 0, "trials is 0"), (3, 2, "successes is 3"), (-1, 2, "successes is -1")):
+        with pytest.raises(ValueError, match=said):
+            losses.wilson(successes, trials)
+    with pytest.raises(ValueError, match="z is 0"):
+        losses.wilson(1, 2, z=0)
+    for theta in (1.0, [], [[1.0, 2.0]]):
+        with pytest.raises(ValueError, match="theta has shape"):
+            losses.gradient_error(np.sum, np.ones_like, theta)
+    for step in (0, -1e-5, math.nan):
+        with pytest.raises(ValueError, match="step is"):
+            losses.gradient_error(np.sum, np.ones_like, [1.0], step)
 
 
 def test_wilson_against_a_published_example():

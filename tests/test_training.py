@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_encoder
@@ -63,19 +64,32 @@ def test_it_learns_and_tells_what_it_saw():
     assert accuracy(model, windows) > 0.99
     batches = training.grouped_batches([len(w["input_ids"]) for w in windows], FIT["batch_tokens"], 0)
     assert len(run.scores) == 4 and len(batches) > 4
-    assert sum(s["epoch"] == 1 for s in run.steps) == len(batches)
+    assert [s["epoch"] for s in run.steps] == [e for e in (1, 2, 3, 4) for _ in batches]
+    assert [s["step"] for s in run.steps] == list(range(1, 4 * len(batches) + 1))
+    assert [(s["epoch"], s["step"]) for s in run.scores] == [(e, e * len(batches)) for e in (1, 2, 3, 4)]
     assert run.tokens == 4 * sum(len(w["input_ids"]) for w in windows)
     assert run.steps[-1]["loss"] < run.steps[0]["loss"] / 5
     assert run.stopped == "finished" and run.precision == "no" and run.seconds > 0
     assert not model.training
 
 
-def test_learning_rate_rises_then_falls_to_zero():
-    run = training.fit(tagger(), toy(), warmup=0.25, **FIT)
-    rates = [s["learning_rate"] for s in run.steps]
-    peak = rates.index(max(rates))
-    assert rates[: peak + 1] == sorted(rates[: peak + 1]) and rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert max(rates) == pytest.approx(5e-3) and rates[-1] == pytest.approx(0, abs=1e-9)
+@pytest.mark.parametrize("warmup", [0, 0.25, 0.3, 1])
+@pytest.mark.parametrize("head_rate", [None, 3e-3])
+def test_the_history_has_the_rate_that_each_step_used(monkeypatch, warmup, head_rate):
+    """Linear from peak/ramp up to the peak, then down: the last step still has one of the falling steps' rate."""
+    used, step = [], torch.optim.AdamW.step
+    monkeypatch.setattr(
+        torch.optim.AdamW,
+        "step",
+        lambda self, *args, **kwargs: used.append([g["lr"] for g in self.param_groups]) or step(self, *args, **kwargs),
+    )
+    run = training.fit(tagger(), toy(), warmup=warmup, head_learning_rate=head_rate, **FIT)
+    recorded = [s["learning_rate"] for s in run.steps]
+    assert recorded == [rates[0] for rates in used]
+    total, ramp = len(recorded), max(1, round(warmup * len(recorded)))
+    up, down = [(n + 1) / ramp for n in range(ramp)], [(total - n) / max(1, total - ramp) for n in range(ramp, total)]
+    assert recorded == pytest.approx([5e-3 * share for share in up + down])
+    assert {max(rates) for rates in zip(*used, strict=True)} == {5e-3, head_rate or 5e-3}
 
 
 def test_batches_of_ones_own():
@@ -162,6 +176,51 @@ def test_decay_spares_biases_and_norms_and_new_layers_have_their_rate():
             assert group["lr"] == (1e-4 if names[id(p)].startswith("encoder.") else 1e-3)
 
 
+def test_what_fit_does_unless_asked_otherwise():
+    usual, asked, decayed = tagger(dropout=0.1), tagger(dropout=0.1), tagger(dropout=0.1)
+    training.fit(usual, toy(), **FIT)
+    training.fit(asked, toy(), **FIT, warmup=0.1, weight_decay=0.01, clip=1.0, seed=0, head_learning_rate=5e-3)
+    training.fit(decayed, toy(), **FIT, weight_decay=0.5)
+    assert torch.equal(usual.head.linear.weight, asked.head.linear.weight)
+    assert usual.head.linear.weight.norm() > decayed.head.linear.weight.norm()
+
+
+def test_examples_are_made_once_for_each_epoch():
+    asked = []
+    training.fit(tagger(), lambda epoch: asked.append(epoch) or toy(8, seed=epoch), **FIT)
+    assert asked == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("float32", "bfloat16", "best"), [(1.0, 0.6, "bf16"), (1.0, 0.7, "no"), (1.0, 2.0, "no")])
+def test_the_faster_precision_is_chosen_by_its_best_time(monkeypatch, float32, bfloat16, best):
+    """A clock that we turn: times in turns, some of them slowed down by other work."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    now, taken = [0.0], [float32, bfloat16]
+
+    def clock():
+        reading = len(now)
+        spent = taken[(reading // 2 - 1) % 2] if reading % 2 == 0 else 0.3
+        now.append(now[-1] + spent * (5 if reading in (2, 4, 10) else 1))
+        return now[-1]
+
+    monkeypatch.setattr(training.time, "perf_counter", clock)
+    assert training.best_precision.__wrapped__() == best
+
+
+def test_a_model_with_too_few_answers_is_an_error():
+    class Half(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def forward(self, input_ids, **rest):
+            return {"logits": torch.zeros(len(input_ids) // 2, 3)}
+
+    with pytest.raises(ValueError, match="zip"):
+        training.predict(Half(), toy(4), batch_tokens=10**6)
+
+
 def test_frozen_parameters_stay():
     model = tagger()
     model.encoder.requires_grad_(False)
@@ -183,13 +242,139 @@ def test_a_large_gradient_is_clipped():
     assert step(1e-9) < step(1.0) / 5
 
 
-def test_no_examples_and_a_loss_that_is_not_finite_are_errors():
-    with pytest.raises(ValueError, match="no examples"):
-        training.fit(tagger(), [], **FIT)
+def test_a_loss_that_is_not_finite_is_an_error():
     model = tagger()
     torch.nn.init.constant_(model.head.linear.weight, math.nan)
     with pytest.raises(FloatingPointError, match="step 1"):
         training.fit(model, toy(), **FIT)
+
+
+def test_epochs_and_seeds_share_no_random_stream(monkeypatch):
+    """Each epoch of each seed has an order of its own: epoch 1 of seed 0 is not epoch 0 of seed 1; so has dropout."""
+    from accelerate import utils
+
+    orders, dropout = {}, {}
+    grouped, seeded = training.grouped_batches, utils.set_seed
+    monkeypatch.setattr(utils, "set_seed", lambda seed: (dropout.setdefault(seed, len(dropout)), seeded(seed)))
+    for seed in range(4):
+        monkeypatch.setattr(
+            training,
+            "grouped_batches",
+            lambda lengths, *args, seed=seed: orders.setdefault((seed, len(orders)), grouped([9] * 64, *args)),
+        )
+        training.fit(tagger(), toy(), **FIT, seed=seed)
+    assert len(orders) == 16 and len({str(order) for order in orders.values()}) == 16
+    assert len(dropout) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"epochs": True},
+        {"batch_tokens": 0},
+        {"batch_tokens": 8.0},
+        {"learning_rate": 0},
+        {"learning_rate": -1e-3},
+        {"learning_rate": math.nan},
+        {"learning_rate": math.inf},
+        {"learning_rate": "1e-3"},
+        {"head_learning_rate": 0},
+        {"head_learning_rate": -1.0},
+        {"warmup": -0.1},
+        {"warmup": 1.1},
+        {"warmup": math.nan},
+        {"weight_decay": -0.01},
+        {"clip": 0},
+        {"clip": -1.0},
+        {"clip": math.nan},
+        {"patience": 0, "score": len},
+        {"precision": "float32"},
+        {"seed": -1},
+        {"seed": 0.5},
+    ],
+)
+def test_a_parameter_out_of_range_is_named(change):
+    model = tagger()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(ValueError, match=rf"^{next(iter(change))} is "):
+        training.fit(model, toy(4), **{**FIT, **change})
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items()), "nothing was trained"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda e: [], "no examples"),
+        (lambda e: [{k: v for k, v in x.items() if k != "labels"} for x in e], "training needs one of labels"),
+        (lambda e: [e[0], {k: v for k, v in e[1].items() if k != "case_ids"}], "example 1 has the keys"),
+        (lambda e: [e[0], {k: v for k, v in e[1].items() if k != "input_ids"}], "example 1 has the keys"),
+        (lambda e: [{k: v for k, v in x.items() if k != "input_ids"} for x in e], "example 0 has no input_ids"),
+        (lambda e: [e[0], {k: [] for k in e[1]}], "example 1 has no input_ids"),
+        (lambda e: [e[0], e[1] | {"labels": e[1]["labels"][:-1]}], "example 1 has .* labels"),
+        (lambda e: [x | {"labels": [-100] * len(x["labels"])} for x in e], "no example of step . has a label"),
+    ],
+)
+def test_examples_that_cannot_be_learned_from(change, said):
+    with pytest.raises(ValueError, match=said):
+        training.fit(tagger(), change(toy(4)), **FIT)
+    if said != "no examples":
+        with pytest.raises(ValueError, match=said):
+            training.fit(
+                tagger(),
+                lambda epoch: change(toy(4)) if epoch == 1 else toy(4),
+                **FIT | {"batch_tokens": 10**6} | ({"epochs": 2}),
+            )
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ([], "no batches in epoch 0"),
+        ([[0], []], "a batch of epoch 0 has 0 examples"),
+        ([[0, 4]], "there are 4"),
+        ([[-1]], "there are 4"),
+    ],
+)
+def test_batches_that_cannot_be_made(plan, said):
+    options = {k: v for k, v in FIT.items() if k != "batch_tokens"}
+    with pytest.raises(ValueError, match=said):
+        training.fit(tagger(), toy(4), batches=lambda epoch: plan, **options)
+
+
+def test_what_else_fit_refuses():
+    with pytest.raises(ValueError, match="patience needs a score"):
+        training.fit(tagger(), toy(4), **FIT, patience=1)
+    with pytest.raises(ValueError, match="score after epoch 1 is nan"):
+        training.fit(tagger(), toy(4), **FIT, score=lambda m: math.nan)
+    with pytest.raises(ValueError, match="3 examples in epoch 1, 4 in epoch 0"):
+        training.fit(tagger(), lambda epoch: toy(4 - epoch), **FIT)
+    with pytest.raises(ValueError, match="no parameter of the model can be trained"):
+        training.fit(tagger().requires_grad_(False), toy(4), **FIT)
+
+
+def test_what_pad_batch_and_predict_refuse():
+    with pytest.raises(ValueError, match="no examples"):
+        training.pad_batch([])
+    with pytest.raises(ValueError, match="3 input_ids, but 2 labels"):
+        training.pad_batch([{"input_ids": [1, 2, 3], "labels": [0, 1]}])
+    with pytest.raises(ValueError, match="batch_tokens is 0"):
+        training.predict(tagger(), toy(2), batch_tokens=0)
+    with pytest.raises(ValueError, match="at_least is 0"):
+        training.grouped_batches([1], 8, 0, at_least=0)
+
+
+@pytest.mark.parametrize("integer", [int, np.int64])
+def test_padding_by_hand(integer):
+    examples = [{"input_ids": [5, 6, 7], "labels": [1, -100, 2], "starts": integer(1)}]
+    examples.append({"input_ids": [8], "labels": [0], "starts": integer(0)})
+    assert {k: v.tolist() for k, v in training.pad_batch(examples).items()} == {
+        "input_ids": [[5, 6, 7], [8, 0, 0]],
+        "labels": [[1, -100, 2], [0, -100, -100]],
+        "starts": [1, 0],
+        "attention_mask": [[1, 1, 1], [1, 0, 0]],
+    }
 
 
 @pytest.mark.parametrize("precision", ["no", "bf16"])
@@ -220,6 +405,10 @@ def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_l
     assert sizes == again, "another epoch has other batches, of the same sizes"
     over = [b for b in batches if len(b) > at_least and max(lengths[i] for i in b) * len(b) > batch_tokens]
     assert len(over) <= (at_least > 1), "only a remainder too small to stand alone may make a batch larger"
+
+
+def test_an_example_that_fills_a_batch_is_alone_in_it():
+    assert sorted(training.grouped_batches([9] * 4, 9, 0)) == [[0], [1], [2], [3]]
 
 
 def test_batches_have_about_equal_numbers_of_tokens():

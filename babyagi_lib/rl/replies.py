@@ -1,12 +1,12 @@
-"""A help desk as a Markov decision process: what to reply, and when to ask back first. Used by lesson 06.
+"""A help desk as a Markov decision process: which reply to give, and when to ask back first. Used by lesson 06.
 
-Everything about the customer is invented here: how likely a reply satisfies, what a reward is worth, how patient people
-are. The names of the intents are those of the corpus support_intents. What is real is the method: the world is a table
-as any other, so its optimum is known, and `tabular.learn` learns in it.
+Everything about the customer is invented: the probability that a reply satisfies, the rewards, the patience. The names
+of the intents are those of the corpus support_intents. The method is the usual one: the world is a table, so its optimum
+is known, and `tabular.learn` learns in it.
 
-The agent does not see what the customer wants. It sees what a classifier of messages says, which is wrong at a given
-rate. It can reply at once, hand over to a person, or ask back; after that the customer writes a second, clearer message,
-the classifier says what it makes of that one, and the agent has both.
+The agent does not see the customer's intent. It sees the output of a classifier of messages, which is wrong at a given
+rate. It can reply at once, hand over to a person, or ask back. After that the customer writes a second, clearer message,
+the classifier reads it too, and the agent has both outputs.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ SATISFIED = 0.9  # probability, if the reply fits what the customer wants
 SATISFIED_ANYWAY = 0.05  # and if it does not
 ASKING_COSTS = 0.1
 ASKED_TWICE = -0.5  # the customer leaves
-HANDED_OVER = 0.3  # the problem is solved, but by somebody whose time is worth something
+HANDED_OVER = 0.3  # the problem is solved, but a colleague's time has a cost
 CLEARER = 0.5  # a second message is misread at this fraction of the rate of the first
 
 
 @dataclass(frozen=True, eq=False)
 class HelpDesk:
-    """The world and the meaning of its numbers.
+    """The world and the meaning of its states.
 
-    States 0 to 3: the classifier said this intent of the first message. State 4 + 4·first + second: the agent has asked
-    back, and these were said of both messages. The last state is the end of the conversation.
+    States 0 to 3: the classifier's intent for the first message. State 4 + 4·first + second: the agent has asked back,
+    and these are the classifier's intents for both messages. The last state is the end of the conversation.
 
     Attributes:
-        mdp: the table. Reward +1 for a satisfied customer and -1 for an annoyed one, with what else there is to pay.
+        mdp: the table. The reward is +1 for a satisfied customer and -1 for an annoyed one; the constants above give the
+            other rewards and costs.
         belief: probability of each intent in each state, by Bayes' rule, (states, intents).
     """
 
@@ -63,10 +64,10 @@ class HelpDesk:
 
 
 def help_desk(confusion: float) -> HelpDesk:
-    """The table for a classifier that misreads a share `confusion` of first messages, any wrong intent alike.
+    """The table for a classifier that misreads a share `confusion` of first messages; all wrong intents equally likely.
 
     Raises:
-        ValueError: confusion is not a share.
+        ValueError: confusion is not between 0 and 1.
     """
     if not 0 <= confusion <= 1:
         raise ValueError(f"confusion must be between 0 and 1, not {confusion}")

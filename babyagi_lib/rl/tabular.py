@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from babyagi_lib.arguments import check_number, check_whole
 from babyagi_lib.rl.mdp import MDP
 
 Update = Callable[..., None]  # update(Q, s, a, r, s_next, a_next, terminated, alpha, gamma)
@@ -33,7 +34,7 @@ def q_learning(
 ) -> None:
     """Q(s,a) <- Q(s,a) + alpha·[r + gamma·max over a' of Q(s',a') - Q(s,a)] (Watkins & Dayan 1992).
 
-    What the agent does next, `a_next`, does not matter: the target belongs to the greedy policy.
+    The next action, `a_next`, does not matter: the target belongs to the greedy policy.
     """
     target = r + gamma * (1 - terminated) * Q[s_next].max(axis=-1)
     Q[s, a] += alpha * (target - Q[s, a])
@@ -50,7 +51,7 @@ def sarsa(
     alpha: NDArray,
     gamma: float,
 ) -> None:
-    """Q(s,a) <- Q(s,a) + alpha·[r + gamma·Q(s',a') - Q(s,a)], with the a' that is really taken (Rummery & Niranjan 1994).
+    """Q(s,a) <- Q(s,a) + alpha·[r + gamma·Q(s',a') - Q(s,a)], with the a' that the agent takes (Rummery & Niranjan 1994).
 
     The target belongs to the policy that acts, exploration included.
     """
@@ -60,12 +61,12 @@ def sarsa(
 
 @dataclass(frozen=True, eq=False)
 class Learning:
-    """What `learn` recorded.
+    """Tables and returns recorded by `learn`.
 
     Attributes:
-        moments: the numbers of steps after which something was recorded, (moments,).
-        Q: the tables then, (moments, runs, states, actions).
-        returns: mean return, exploration and all, of the episodes that ended since the moment before,
+        moments: the numbers of steps after which they were recorded, (moments,).
+        Q: the tables at each of them, (moments, runs, states, actions).
+        returns: mean return, exploration included, of the episodes that ended since the previous one,
             (moments, runs); nan where none did.
         visits: how often each action was taken in each state, at the end, (runs, states, actions).
     """
@@ -108,35 +109,65 @@ def learn(
     Args:
         mdp: the world. The agents see only what happens to them, not the table.
         update: called as `update(Q, s, a, r, s_next, a_next, terminated, alpha, gamma)`; it changes `Q` in place. `Q`
-            has the tables of all runs below each other, and `s`, `s_next` count the rows of that. The other
-            arguments but gamma are arrays with an entry for each run.
+            has the tables of all runs below each other, and `s`, `s_next` are rows of it. The other arguments, except
+            gamma, are arrays with an entry for each run.
         steps: transitions in each run.
         runs: how many runs.
-        alpha: the step size, or a function of how often the action has been taken in the state, this time included.
-        gamma: the discount.
-        epsilon: the share of actions drawn at random, or a function of the step, counted from 0. The others are
-            greedy, with ties broken at random.
+        alpha: the step size, 0 or more, or a function of how often the action has been taken in the state, this time
+            included.
+        gamma: the discount, from 0 to 1.
+        epsilon: the share of actions drawn at random, from 0 to 1, or a function of the step, counted from 0. The others
+            are greedy, with ties broken at random.
         exploring_starts: begin episodes in any state where the agent can have to act, and with any action, all equally
             likely, instead of where the world begins them.
-        time_limit: truncate an episode after so many steps; the update is told nothing of it, as it should be.
+        time_limit: truncate an episode after this many steps; the update does not see it, as it should be.
         initial: Q before the first step: a number, or an array of the shape (states, actions) or (runs, states, actions).
-        record: after how many steps to record; the last step is always recorded.
-        seed: the same seed gives the same runs.
+        record: after how many steps to record, from 1 on; the last step is always recorded, and nothing after it.
+        seed: the same seed gives the same runs. All runs draw from one stream, so no run repeats in another seed.
+
+    Raises:
+        ValueError: a parameter is out of its range; also a value that the functions `alpha` and `epsilon` return.
     """
-    draw = np.random.Generator(np.random.SFC64(seed))
-    moments = np.unique([*(m for m in record if 0 < m < steps), steps])
+    check_whole("steps", steps, 1)
+    check_whole("runs", runs, 1)
+    check_whole("seed", seed, 0)
+    check_number("gamma", gamma, 0, 1)
+    if time_limit is not None:
+        check_whole("time_limit", time_limit, 1)
+    for n in (1, steps):
+        step_size = np.asarray(alpha(np.full(runs, float(n))) if callable(alpha) else alpha)
+        if not (np.isfinite(step_size) & (step_size >= 0)).all() or step_size.shape not in ((), (runs,)):
+            raise ValueError(f"alpha is {step_size}; expected a finite number of at least 0, or one for each run")
+    record = list(record)
+    for moment in record:
+        check_whole("a step to record", moment, 1)
     states, actions, outcomes = mdp.probability.shape
+    initial = np.asarray(initial, dtype=float)
+    if initial.shape not in ((), (states, actions), (runs, states, actions)) or not np.isfinite(initial).all():
+        raise ValueError(
+            f"initial has the shape {initial.shape}; expected a number, ({states}, {actions}) or ({runs}, {states}, "
+            f"{actions}), and every value finite"
+        )
+
+    draw = np.random.Generator(np.random.SFC64(seed))
+    moments = np.unique([*(m for m in record if m < steps), steps])
     run_begins = np.arange(runs) * states  # the row of each run's state 0
-    Q = np.array(np.broadcast_to(initial, (runs, states, actions)), dtype=float).reshape(runs * states, actions)
+    Q = np.array(np.broadcast_to(initial, (runs, states, actions))).reshape(runs * states, actions)
     visits = np.zeros(Q.shape)
 
     flat_next, flat_reward = mdp.next_state.ravel(), mdp.reward.ravel()
     flat_terminated = mdp.terminated.ravel()
     reached = mdp.probability.cumsum(axis=-1).reshape(states * actions, outcomes)
-    reached[reached > 1 - 1e-12] = 1  # rounding must not let an outcome of probability zero happen
+    reached /= reached[:, -1:]  # ends at exactly 1, so that no outcome of probability zero can be drawn
     begins = np.flatnonzero(mdp.acting)
     first = mdp.start.cumsum()
-    first[first > 1 - 1e-12] = 1
+    first /= first[-1]
+
+    def share_at(step: int) -> float:
+        share = epsilon(step) if callable(epsilon) else epsilon
+        share = share.item() if hasattr(share, "item") else share  # an array or tensor of no dimension
+        check_number("epsilon", share, 0, 1)
+        return share
 
     def choose(rows: NDArray, chance: float) -> NDArray:
         if chance >= 1:
@@ -155,7 +186,7 @@ def learn(
         rows = run_begins[where] + np.searchsorted(first, draw.random(len(where)), side="right")
         return rows, choose(rows, chance)
 
-    chance = epsilon(0) if callable(epsilon) else epsilon
+    chance = share_at(0)
     s, a = begin(np.arange(runs), chance)
     age, earned = np.zeros(runs, dtype=int), np.zeros(runs)
     tables, returns = [], []
@@ -165,7 +196,7 @@ def learn(
 
     for step in range(1, steps + 1):
         if callable(epsilon):
-            chance = epsilon(step)
+            chance = share_at(step)
         # The world: draw an outcome of each run's state and action.
         outcome = (s - run_begins) * actions + a
         if outcomes > 1:
@@ -179,7 +210,7 @@ def learn(
         visits[s, a] = n
         update(Q, s, a, r, s_next, a_next, terminated, alpha(n) if callable(alpha) else alpha, gamma)
 
-        # The clock: what ended, begins again.
+        # Reset finished episodes.
         s, a = s_next, a_next
         age += 1
         earned += r
