@@ -133,6 +133,11 @@ def in_torch(z, y):
     return loss(torch.as_tensor(z), torch.as_tensor(y), reduction="none").numpy()
 
 
+RETURNS = {
+    checks.gradient_checker: "number",
+    checks.logistic_gradient: "array",
+    checks.stable_loss: "array",
+}
 CASES = [
     (checks.gradient_checker, checker()),
     (checks.gradient_checker, losses.gradient_error),

@@ -62,6 +62,11 @@ def returns_it(Q, s, a, r, s_next, a_next, terminated, alpha, gamma):
     return Q[s, a] + alpha * (r + gamma * Q[s_next].max() - Q[s, a])
 
 
+RETURNS = {
+    checks.value_iteration: "array",
+    checks.q_update: "in place",
+    checks.epsilon_schedule: "number",
+}
 CASES = [
     (checks.value_iteration, solve),
     (checks.q_update, update),

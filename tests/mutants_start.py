@@ -59,6 +59,7 @@ def text(a, b):
     return "close"
 
 
+RETURNS = {checks.cosine: "number"}
 CASES = [(checks.cosine, right), (checks.cosine, by_hand)]
 MUTANTS = [
     (checks.cosine, product_only, "divide it by both lengths"),
