@@ -103,7 +103,8 @@ def _text(values: NDArray[np.float64], digits: int) -> str:
     return "[" + ", ".join(_text(row, digits) for row in values) + "]"
 
 
-def is_rounded(found: float, wanted: float) -> int | None:
-    """The number of decimals if an answer is the right one rounded to at most seven of them, else None."""
-    return next((n for n in range(8) if found == round(wanted, n) != wanted), None)
-
+def rounded_to(found: NDArray[np.float64], wanted: NDArray[np.float64], eps: float = DOUBLE) -> int | None:
+    """The number of decimals, if answers of this precision are all the right ones rounded to seven decimals or fewer."""
+    if np.allclose(found, wanted, rtol=0, atol=4 * eps):
+        return None
+    return next((n for n in range(8) if np.allclose(found, np.round(wanted, n), rtol=0, atol=eps)), None)
