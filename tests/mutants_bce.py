@@ -195,7 +195,7 @@ MUTANTS = [
     (checks.stable_loss, naive, "log is infinite"),
     (checks.stable_loss, lambda z, y: naive(z, y, 1e-7), "-log(1e-07)"),
     (checks.stable_loss, lambda z, y: naive(z, y, 1e-15), "clipped"),
-    (checks.stable_loss, lambda z, y: stable(np.clip(z, -30, 30), y), "clipped: the loss never exceeds 30"),
+    (checks.stable_loss, lambda z, y: stable(np.clip(z, -30, 30), y), "the loss never exceeds 30"),
     (
         checks.stable_loss,
         lambda z, y: -(y * np.log(sigma(z) + 1e-9) + (1 - y) * np.log(1 - sigma(z) + 1e-9)),
@@ -203,7 +203,6 @@ MUTANTS = [
     ),
     (checks.stable_loss, lambda z, y: np.log(1 + np.exp(z)) - z * y, "exp overflows"),
     (checks.stable_loss, lambda z, y: np.maximum(z, 0) - z * y + np.log(1 + np.exp(-np.abs(z))), "a tiny loss is lost"),
-    (checks.stable_loss, in_torch, "a tiny loss is lost"),
     (checks.stable_loss, lambda z, y: stable(z, y) + 1e-20, "few right digits"),
     (checks.stable_loss, lambda z, y: stable(z, 1 - y), "wrong way round"),
     (checks.stable_loss, lambda z, y: -stable(z, y), "never negative"),
@@ -211,6 +210,6 @@ MUTANTS = [
     (checks.stable_loss, lambda z, y: stable(z, y).ravel(), "the shape must stay"),
     (checks.stable_loss, lambda z, y: max(z, 0) - z * y + np.log1p(np.exp(-abs(z))), "np.maximum"),
     (checks.stable_loss, lambda z, y: np.where(y == 1, np.logaddexp(0, -z), np.logaddexp(0, z)), "0 or 1"),
-    (checks.stable_loss, lambda z, y: -z * y + np.log1p(np.exp(-np.abs(z))), "wrong loss"),
+    (checks.stable_loss, lambda z, y: -z * y + np.log1p(np.exp(-np.abs(z))), "the term max(z, 0) is missing"),
     (checks.stable_loss, lambda z, y: None, "returns nothing"),
 ]

@@ -104,7 +104,7 @@ def _text(values: NDArray[np.float64], digits: int) -> str:
 
 
 def rounded_to(found: NDArray[np.float64], wanted: NDArray[np.float64], eps: float = DOUBLE) -> int | None:
-    """The number of decimals, if answers of this precision are all the right ones rounded to seven decimals or fewer."""
-    if np.allclose(found, wanted, rtol=0, atol=4 * eps):
+    """The number of decimals, if answers of this precision are all the right ones rounded to one to seven decimals."""
+    if np.allclose(found, wanted, rtol=0, atol=4 * eps) or not np.any(found):
         return None
-    return next((n for n in range(8) if np.allclose(found, np.round(wanted, n), rtol=0, atol=eps)), None)
+    return next((n for n in range(1, 8) if np.allclose(found, np.round(wanted, n), rtol=0, atol=eps)), None)
