@@ -26,11 +26,11 @@ def describe(value: Any) -> str:
         return "nothing"
     name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     name = name.removeprefix("builtins.").removeprefix("__main__.").replace("numpy.", "NumPy ")
+    if isinstance(value, str | int | float | complex | np.generic):
+        text = repr(value) if isinstance(value, str) else str(value)
+        return f"the {name} {text if len(text) <= 40 else text[:40] + '…'}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"a {name} of shape {tuple(value.shape)} with {str(value.dtype).removeprefix('torch.')} entries"
-    if isinstance(value, str | int | float | complex):
-        text = repr(value)
-        return f"the {name} {text if len(text) <= 40 else text[:40] + '…'}"
     if isinstance(value, Sized) and not isinstance(value, type):
         return f"a {name} of length {len(value)}"
     return f"a {name}"
@@ -105,6 +105,10 @@ def _text(values: NDArray[np.float64], digits: int) -> str:
 
 def rounded_to(found: NDArray[np.float64], wanted: NDArray[np.float64], eps: float = DOUBLE) -> int | None:
     """The number of decimals, if answers of this precision are all the right ones rounded to one to seven decimals."""
-    if np.allclose(found, wanted, rtol=0, atol=4 * eps) or not np.any(found):
+    slack = 4 * eps * np.maximum(1, np.abs(wanted))
+    if (np.abs(found - wanted) <= slack).all() or not np.any(found):
         return None
-    return next((n for n in range(1, 8) if np.allclose(found, np.round(wanted, n), rtol=0, atol=eps)), None)
+    for n in range(1, 8):
+        if (np.abs(found - found.round(n)) <= slack).all() and (np.abs(found - wanted) <= 0.5 * 0.1**n + slack).all():
+            return n
+    return None
