@@ -203,8 +203,8 @@ def test_a_wrong_answer_in_single_precision_is_told_what_is_wrong(check, mutant,
         found = mutant(*given)
         if isinstance(found, torch.Tensor):
             return found.float()
-        kind = np.asarray(found).dtype.kind
-        return np.asarray(found, np.float32) if kind == "f" else found
+        numbers = isinstance(found, float | np.floating | np.ndarray) and np.asarray(found).dtype.kind == "f"
+        return np.asarray(found, np.float32) if numbers else found
 
     verdict = check(single)
     assert verdict.status == "not yet"

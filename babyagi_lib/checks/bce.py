@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,14 @@ Vector = NDArray[np.float64]
 # --- a checker for gradients --------------------------------------------------------------------------------
 
 
-def _wave(theta: Vector) -> float:
+def wave(theta: Vector) -> float:
+    """The function whose gradient is checked."""
     theta = np.asarray(theta, dtype=float)  # a list or a tensor will do
     return float(np.exp(0.5 * theta).sum() + theta[0] * theta[-1])
 
 
-def _wave_gradient(theta: Vector) -> Vector:
+def wave_gradient(theta: Vector) -> Vector:
+    """Its gradient, (parameters,)."""
     theta = np.asarray(theta, dtype=float)
     gradient = 0.5 * np.exp(0.5 * theta)
     gradient[0] += theta[-1]
@@ -29,13 +33,19 @@ def _wave_gradient(theta: Vector) -> Vector:
     return gradient
 
 
-def _planted(gradient: Vector, k: int, share: float) -> Vector:
-    """The same gradient with entry k wrong by a share of itself."""
-    return np.where(np.arange(len(gradient)) == k, (1 + share) * gradient, gradient)
+def planted(gradient: Vector, entries: tuple[int, ...], share: float) -> Vector:
+    """The same gradient with some entries wrong by a share of themselves."""
+    return np.where(np.isin(np.arange(len(gradient)), entries), (1 + share) * gradient, gradient)
 
 
-# Both signs, an entry in the middle, and the largest entry, which is the last one: there it matters by what one divides.
-PLANTED = ((0, 0.03), (2, -0.03), (4, 0.03), (4, -0.03))
+def _named(entries: tuple[int, ...]) -> str:
+    return f"entry {entries[0]}" if len(entries) == 1 else f"entries {', '.join(map(str, entries))}"
+
+
+# Both signs; one entry and several; an entry in the middle, and the largest, which is the last one: there it matters by
+# what one divides.
+PLANTED = (((0,), 0.03), ((2,), -0.03), ((4,), 0.03), ((4,), -0.03), ((0, 1, 3), 0.02))
+THETA = np.array([0.7, -1.1, 0.4, 1.3, -0.2])
 Ratio = Callable[[Vector, Vector], float]  # of the claimed gradient and the measured one
 
 
@@ -47,7 +57,7 @@ def _length(vector: Vector) -> float:
     return float(np.linalg.norm(vector))
 
 
-def ERROR(g: Vector, d: Vector) -> float:
+def error(g: Vector, d: Vector) -> float:
     """What the exercise asks for."""
     return _largest(g - d) / max(_largest(g), _largest(d))
 
@@ -74,12 +84,12 @@ RATIOS: list[tuple[str, Ratio]] = [
         lambda g, d: np.abs(g - d).mean() / max(_largest(g), _largest(d)),
     ),
     (
-        "you average over the entries: one wrong among many is diluted. Take the largest.",
+        "you divide a mean (or a sum) by a mean, where one wrong entry among many is diluted: take the largest of both.",
         lambda g, d: np.abs(g - d).mean() / max(np.abs(g).mean(), np.abs(d).mean()),
     ),
     (
         "you sum over the entries: take the largest.",
-        lambda g, d: np.abs(g - d).sum() / max(np.abs(g).sum(), np.abs(d).sum()),
+        lambda g, d: np.abs(g - d).sum() / max(_largest(g), _largest(d)),
     ),
     (_LENGTHS, lambda g, d: _length(g - d) / (_length(g) + _length(d))),
     (_LENGTHS, lambda g, d: _length(g - d) / max(_length(g), _length(d))),
@@ -109,12 +119,11 @@ RATIOS: list[tuple[str, Ratio]] = [
 @exercise("03_binary_cross_entropy")
 def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -> str:
     """Check `max_error(f, gradient, theta)`: small for right gradients, and as large as planted errors are."""
-    theta = np.array([0.7, -1.1, 0.4, 1.3, -0.2])
-    true = _wave_gradient(theta.copy())
+    theta, true = THETA.copy(), wave_gradient(THETA)
 
     _moves(max_error, theta)
 
-    found = _number(max_error, _wave, _wave_gradient, theta)
+    found = _number(max_error, wave, wave_gradient, theta)
     if not abs(found) < 1e-6:
         if math.isclose(found, 0.5, rel_tol=1e-3):
             raise Wrong(
@@ -128,35 +137,32 @@ def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -
             )
         raise Wrong(f"a right gradient gets the error {found:.2g}; with a good step it is below 1e-6." + _step(found))
 
-    claims = [_planted(true, k, share) for k, share in PLANTED]
+    claims = [planted(true, *fault) for fault in PLANTED]
     found = [
-        _number(max_error, _wave, lambda t, k=k, share=share: _planted(_wave_gradient(t), k, share), theta)
-        for k, share in PLANTED
+        _number(max_error, wave, lambda t, fault=fault: planted(wave_gradient(t), *fault), theta) for fault in PLANTED
     ]
-    wanted = [ERROR(claim, true) for claim in claims]
+    wanted = [error(claim, true) for claim in claims]
     if not np.allclose(found, wanted, rtol=0.005):
         i = int(np.argmax(~np.isclose(found, wanted, rtol=0.005)))
-        k, share = PLANTED[i]
+        entries, share = PLANTED[i]
         one, other = side_by_side(found[i], wanted[i], 2)
-        said = (
-            f" With an error of {share:+.0%} planted in entry {k} of the gradient you return {one}; {other} is right."
-        )
+        said = f" With an error of {share:+.0%} planted in {_named(entries)} of the gradient you return {one}; {other} is right."
         for message, formula in RATIOS:
             if np.allclose(found, [formula(claim, true) for claim in claims], rtol=0.005, atol=1e-6):
                 raise Wrong(message + said)
         if found[i] < wanted[i] / 100:
             raise Wrong("a wrong gradient passes: does every entry of it count?" + said)
         raise Wrong("divide the largest difference by the largest entry of either gradient." + said)
-    unseen = _number(max_error, _wave, lambda t: _planted(_wave_gradient(t), 2, -1), theta)
+    unseen = _number(max_error, wave, lambda t: planted(wave_gradient(t), (2,), -1), theta)
     if unseen < 0.1:
         raise Wrong(
             "a gradient with a 0 passes where the slope is not 0: compare every entry, also those that claim to be 0. "
-            f"You return {unseen:.2g}; {ERROR(_planted(true, 2, -1), true):.2g} is right."
+            f"You return {unseen:.2g}; {error(planted(true, (2,), -1), true):.2g} is right."
         )
 
     for scale in (1e-6, 1e6):
         found = _number(
-            max_error, lambda t, s=scale: s * _wave(t), lambda t, s=scale: 1.03 * s * _wave_gradient(t), theta
+            max_error, lambda t, s=scale: s * wave(t), lambda t, s=scale: 1.03 * s * wave_gradient(t), theta
         )
         if not 0.02 < found < 0.04:
             raise Wrong(
@@ -170,7 +176,7 @@ def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -
             f"where an entry of the gradient is 0, a right gradient gets {found:.2g}: do not divide entry by entry, "
             "divide by the largest entry."
         )
-    broken = _number(max_error, _wave, lambda t: np.array([1.0, np.nan, 1, 1, 1]) * _wave_gradient(t), theta)
+    broken = _number(max_error, wave, lambda t: np.array([1.0, np.nan, 1, 1, 1]) * wave_gradient(t), theta)
     if broken < 1e-3:
         raise Wrong(
             "a gradient with a nan in it passes: Python's max overlooks nan, np.max (or np.abs(...).max()) does not."
@@ -200,19 +206,19 @@ def _moves(max_error: Callable, start: Vector) -> None:
 
     def watched(theta: Vector) -> float:
         points.append(np.array(theta, dtype=np.float64))
-        return _wave(theta)
+        return wave(theta)
 
     theta = start.copy()
-    found = _error(max_error(watched, _wave_gradient, theta))
+    found = _error(max_error(watched, wave_gradient, theta))
     if not points:
         raise Wrong("f is never evaluated: compare the gradient with differences of f, not with itself.")
-    if all(np.array_equal(p, p.astype(np.float32)) for p in points):
+    if any(p.shape != start.shape for p in points):
+        raise Wrong(f"f takes a vector of shape {start.shape}, and is given one of shape {points[-1].shape}.")
+    if all((p != start.astype(np.float32)).sum() <= 1 for p in points):
         raise Wrong(
             "theta is rounded to float32, which has 7 digits: a difference of two values that agree in most of them has "
             "none left. Keep theta in float64."
         )
-    if any(p.shape != start.shape for p in points):
-        raise Wrong(f"f takes a vector of shape {start.shape}, and is given one of shape {points[-1].shape}.")
     moved = [np.flatnonzero(p != start) for p in points]
     if not any(len(m) for m in moved):
         raise Wrong(
@@ -237,12 +243,12 @@ def _moves(max_error: Callable, start: Vector) -> None:
     steps = np.array([float((p - start)[m[0]]) for p, m in zip(points, moved, strict=True) if len(m)])
     size = float(np.median(np.abs(steps)))
     one_sided = bool((steps > 0).all() or (steps < 0).all())
-    error = abs(found)
-    if 1e-6 < error < 0.3:
+    off = abs(found)
+    if 1e-6 < off < 0.3:
         if one_sided and size > 1e-7:
             raise Wrong(
                 f"you take a one-sided difference with the step {size:.0e}: its error shrinks only with the step, here "
-                f"to {error:.0e}. Step to both sides, or make it about 1e-8."
+                f"to {off:.0e}. Step to both sides, or make it about 1e-8."
             )
         if not one_sided and size > 1e-3:
             raise Wrong(f"the step, {size:.0e}, is too large: the function bends within it. Try 1e-5.")
@@ -317,23 +323,19 @@ def _name_the_fault(found: Vector, right: Vector, w: Vector, X: Vector, y: Vecto
         "the chain rule stops halfway: dM/dz = M (1 - M) is missing, which cancels against the same product below the "
         "line": residual / slope,
     }
-    for fault, signal in faults.items():
-        total = X.T @ signal
-        for sign in (1, -1):
-            for divisor, size in (
-                (examples, ""),
-                (1, "1/N is missing: the loss is a mean over the examples"),
-                (examples / 2, "a factor of 2 too many, which belongs to the squared error"),
-                (examples * 2, "a factor of 1/2 too many, which belongs to the squared error"),
-                (features, "you divide by the number of weights; N is the number of examples"),
-                (examples * features, "you divide by N twice over: by all entries of X, not by the examples"),
-            ):
-                if not np.allclose(found, sign * total / divisor, rtol=tolerance, atol=tolerance):
-                    continue
-                turned = "right size and the wrong sign" if not (fault or size) else "the sign is wrong"
-                said = [part for part in (turned if sign < 0 else "", size, fault) if part]
-                if said:
-                    raise Wrong("; also, ".join(said) + ".")
+    sizes = (
+        (examples, ""),
+        (1, "1/N is missing: the loss is a mean over the examples"),
+        (examples / 2, "a factor of 2 too many, which belongs to the squared error"),
+        (examples * 2, "a factor of 1/2 too many, which belongs to the squared error"),
+        (features, "you divide by the number of weights; N is the number of examples"),
+        (examples * features, "you divide by N twice over: by all entries of X, not by the examples"),
+    )
+    for sign, (fault, residual), (divisor, size) in product((1, -1), faults.items(), sizes):
+        if np.allclose(found, sign * (X.T @ residual) / divisor, rtol=tolerance, atol=tolerance):
+            turned = "right size and the wrong sign" if not (fault or size) else "the sign is wrong"
+            said = [part for part in (turned if sign < 0 else "", size, fault) if part]
+            raise Wrong("; also, ".join(said) + ".")
     step = (w - found) / np.where(right == 0, 1, right)
     if features > 1 and np.ptp(step) < 1e-3 * abs(step.mean()):
         raise Wrong("that is w after a step against the gradient: return the gradient itself.")
@@ -344,6 +346,8 @@ def _name_the_fault(found: Vector, right: Vector, w: Vector, X: Vector, y: Vecto
 # --- the stable loss ----------------------------------------------------------------------------------------
 
 
+MIDDLE = (-3.0, -0.4, 0.0, 0.9, 2.5)
+ORDINARY_CASES = [(z, y) for z in MIDDLE for y in (0.0, 1.0)]
 LOSSES = "one loss for each logit, in the shape of the logits"
 
 
@@ -373,13 +377,12 @@ def stable_loss(loss: Callable[[Vector, Vector], Vector]) -> str:
         raise Wrong(f"logits of shape (2, 3) come out as losses of shape {found.shape}; the shape must stay.")
 
     # First what any form gets right, then where forms break, from common to rare.
-    middle = [-3.0, -0.4, 0.0, 0.9, 2.5]
-    _compare(loss, [(z, y) for z in middle for y in (0.0, 1.0)], ORDINARY)
+    _compare(loss, ORDINARY_CASES, ORDINARY)
     large = [17.0, -17.0, 40.0, -40.0, 89.0, -89.0, 720.0, -720.0, 1000.0, -1000.0, 1e4, -1e4]
     _compare(loss, [(z, 1.0 if z < 0 else 0.0) for z in large], WRONG)
     _compare(loss, [(z, 0.0 if z < 0 else 1.0) for z in large if abs(z) < 700], RIGHT)
     _compare(loss, [(z, 0.0 if z < 0 else 1.0) for z in large if abs(z) > 700], "a logit beyond the range of exp")
-    _compare(loss, [(z, y) for z in (*middle, 40.0, -1000.0) for y in (0.05, 0.3, 0.95)], SOFT)
+    _compare(loss, [(z, y) for z in (*MIDDLE, 40.0, -1000.0) for y in (0.05, 0.3, 0.95)], SOFT)
     rows = np.array([[_exact(*case) for case in zip(*row, strict=True)] for row in zip(z, y, strict=True)])
     if not np.allclose(found, rows, rtol=max(1e-12, 16 * precision(answer))):
         raise Wrong(f"logits in one row are right, and in two rows of three they are not: you return {found.tolist()}.")
@@ -454,27 +457,29 @@ def _compare(loss: Callable, cases: list[tuple[float, float]], name: str) -> Non
         answer = loss(*given)
     if not (np.array_equal(given[0], z) and np.array_equal(given[1], y)):
         raise Wrong("your function changes z or y: work on copies.")
-    found, eps = array(answer, LOSSES), precision(answer)
+    found, eps = array(answer, LOSSES), max(DOUBLE, precision(answer))
     if found.shape != z.shape:
         raise Wrong(f"logits of shape {z.shape} come out as losses of shape {found.shape}; the shape must stay.")
     exact = np.array([_exact(*case) for case in cases])
     tiny = float(np.finfo(np.float32).tiny) if eps >= SINGLE else 1e-307  # what is smaller has fewer digits
     close = np.isclose(found, exact, rtol=max(1e-12, 16 * eps), atol=tiny)
     nearly = np.abs(found - exact) <= 4 * eps * np.maximum(1, np.abs(z))  # but for the rounding of numbers like z
-    if name == SOFT or (name == RIGHT and (close[z > 0].all() or close[z < 0].all())):
+    if name in (ORDINARY, SOFT) or (name == RIGHT and (close[z > 0].all() or close[z < 0].all())):
         close |= nearly
     if close.all():
         return
-    with np.errstate(all="ignore"):
-        for message, mistake in LOSS_MISTAKES:
-            if name == ORDINARY and np.allclose(found, mistake(z, y), rtol=1e-6, atol=1e-9, equal_nan=True):
-                raise Wrong(message)
-    i = int(np.argmax(~np.isfinite(found) if not np.isfinite(found).all() else ~close))
+    for message, mistake in LOSS_MISTAKES if name == ORDINARY else []:
+        with np.errstate(all="ignore"):
+            theirs = mistake(z, y)
+        if np.allclose(found, theirs, rtol=1e-6, atol=1e-9, equal_nan=True):
+            raise Wrong(message)
+    endless = ~(np.abs(found) < 1e300)  # nan, infinite, or what np.nan_to_num makes of it
+    i = int(np.argmax(endless if endless.any() else ~close))
     if name == RIGHT and (found[~close] == 0).any():
         i = int(np.argmax(~close & (found == 0)))
     one, other = side_by_side(found[i], exact[i], 6)
     said = f" For z = {z[i]:g} and y = {y[i]:g} you return {one}; with 50 digits it is {other}."
-    if not math.isfinite(found[i]):
+    if endless[i]:
         if abs(z[i]) > 700:
             cause = "exp overflows"
         elif name == ORDINARY:
@@ -499,7 +504,7 @@ def _compare(loss: Callable, cases: list[tuple[float, float]], name: str) -> Non
         )
     if (
         eps <= DOUBLE
-        and np.allclose(found, exact, rtol=4 * SINGLE, atol=0)
+        and np.allclose(found, exact, rtol=1e-5, atol=0)
         and np.array_equal(found, found.astype(np.float32))
     ):
         raise Wrong("you compute in float32, which has 7 digits; twelve are asked for: keep z and y in float64." + said)
@@ -515,6 +520,7 @@ def _compare(loss: Callable, cases: list[tuple[float, float]], name: str) -> Non
     raise Wrong(f"{name} has the wrong loss." + said)
 
 
+@functools.cache
 def _exact(z: float, y: float) -> float:
     """-y log sigma(z) - (1 - y) log(1 - sigma(z)), with 50 digits more than the logit needs."""
     import mpmath

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def small_mdp(seed: int, states: int = 5, actions: int = 3, outcomes: int = 3) -
     )
 
 
-def _worlds() -> list[tuple[MDP, float]]:
+def worlds() -> list[tuple[MDP, float]]:
     """Small worlds and their gammas. Values without discount exist there too, so that a missing gamma can be named.
 
     Where all rewards are negative, a mistake shows that never lets V fall below 0. Sizes differ, so that none can be
@@ -47,8 +48,8 @@ def _worlds() -> list[tuple[MDP, float]]:
 @exercise("06_q_learning")
 def value_iteration(solve: Callable) -> str:
     """Check `solve(probability, next_state, reward, terminated, gamma)`, which returns V* of a world, (states,)."""
-    worlds, answers = _worlds(), []
-    for mdp, gamma in worlds:
+    drawn, answers = worlds(), []
+    for mdp, gamma in drawn:
         table = (mdp.probability, mdp.next_state, mdp.reward, mdp.terminated)
         given = [column.copy() for column in table]
         answer = solve(*given, gamma)
@@ -60,16 +61,16 @@ def value_iteration(solve: Callable) -> str:
         if found.shape != (mdp.states,):
             raise Wrong(f"V has the shape {found.shape}; one number for each state is needed, ({mdp.states},).")
         answers.append(found)
-    wanted = [exact.value_iteration(mdp, gamma, 1e-12).V for mdp, gamma in worlds]
+    wanted = [exact.value_iteration(mdp, gamma, 1e-12).V for mdp, gamma in drawn]
     off = [not np.allclose(found, V, rtol=0, atol=1e-4) for found, V in zip(answers, wanted, strict=True)]
     if not any(off):
-        return f"in {len(worlds)} random worlds your V is that of the library, which agrees with a linear system."
+        return f"in {len(drawn)} random worlds your V is that of the library, which agrees with a linear system."
     first = off.index(True)
-    (mdp, gamma), found = worlds[first], answers[first]
+    (mdp, gamma), found = drawn[first], answers[first]
     one, other = side_by_side(found, wanted[first])
     said = f" In a random world, gamma {gamma}, you return {one}; V* is {other}."
     for message, mistake in VALUE_MISTAKES:
-        theirs = [mistake(*world) for world in worlds]
+        theirs = [mistake(*world) for world in drawn]
         if all(np.allclose(f, t, rtol=1e-3, atol=1e-3) for f, t in zip(answers, theirs, strict=True)):
             raise Wrong(message + said)
     V = np.zeros(mdp.states)
@@ -89,7 +90,7 @@ def value_iteration(solve: Callable) -> str:
 Values = NDArray[np.float64]
 
 
-def _swept(backup: Callable[[MDP, Values, float], Values], sweeps: int = 1000) -> Callable[[MDP, float], Values]:
+def _swept(backup: Callable[[MDP, Values, float], Values], sweeps: int = 300) -> Callable[[MDP, float], Values]:
     """What value iteration with this backup, (states,) to (states,), ends in."""
 
     def solve(mdp: MDP, gamma: float) -> Values:
@@ -231,32 +232,30 @@ class Step:
         return self.now + self.alpha * (target - self.now)
 
 
-def steps_of(count: int = 80) -> list[Step]:
+def transitions() -> list[Step]:
     """Transitions on which the usual mistakes show.
 
-    A quarter ends an episode, with large numbers left in Q[s_next]. In half the agent stays where it is, and took the best
-    action there, so that changing Q[s, a] too early changes the target. In a third all of Q is negative. In a fifth the
-    best action is tied. `a_next` is never the best one.
+    A third ends an episode, with large numbers left in Q[s_next]. In half the agent stays where it is, and took the best
+    action there, so that changing Q[s, a] too early changes the target. In half all of Q is negative, in half the best
+    action is tied. `a_next` is never the best action.
     """
     draw, steps = np.random.default_rng(0), []
-    for case in range(count):
+    kinds = product((False, False, True), (False, True), (False, True), (False, True), (2.0, -1.5, 0.0))
+    for terminated, stays, negative, tied, r in kinds:
         Q = draw.normal(size=(4, 3)).round(2)
-        s, s_next = (int(x) for x in draw.permutation(4)[:2])
-        terminated, stays = case % 4 == 3, case // 2 % 2 == 1
-        if case % 3 == 2:
+        if negative:
             Q = -np.abs(Q) - 0.5
-        if terminated:
-            Q[s_next] += 40
+        s, s_next = (int(x) for x in draw.permutation(4)[:2])
         if stays:
             s_next = s
-        best, worst = int(Q[s_next].argmax()), int(Q[s_next].argmin())
-        middle = 3 - best - worst
-        if tied := case % 5 == 4:
+        worst, middle, best = (int(x) for x in Q[s_next].argsort())
+        if tied:
             Q[s_next, middle] = Q[s_next, best]
+        if terminated:
+            Q[s_next] += 40
         a = best if stays else int(draw.integers(3))
-        r = (2.0, -1.5, 0.0)[case // 4 % 3]
-        alpha, gamma = (0.25, 0.5, 0.1)[case % 7 % 3], (0.9, 0.6)[case // 3 % 2]
-        a_next = worst if tied or case % 2 else middle
+        a_next = worst if tied or draw.random() < 0.5 else middle
+        alpha, gamma = float(draw.choice([0.25, 0.5, 0.1])), float(draw.choice([0.9, 0.6]))
         steps.append(Step(Q, s, a, r, s_next, a_next, terminated, alpha, gamma))
     return steps
 
@@ -264,7 +263,7 @@ def steps_of(count: int = 80) -> list[Step]:
 @exercise("06_q_learning")
 def q_update(update: Callable) -> str:
     """Check `update(Q, s, a, r, s_next, a_next, terminated, alpha, gamma)`, which changes one entry of Q in place."""
-    steps = steps_of()
+    steps = transitions()
     found, unchanged, answer = np.zeros(len(steps)), True, None
     for i, step in enumerate(steps):
         Q = step.Q.copy()
