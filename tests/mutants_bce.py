@@ -202,6 +202,11 @@ def in_float32(f, gradient, theta):
     return one_line(f, gradient, theta)
 
 
+def complex_step(f, gradient, theta):
+    d = np.array([np.imag(f(theta + 1e-20j * e)) / 1e-20 for e in np.eye(len(theta))])
+    return size(gradient(theta) - d) / max(size(gradient(theta)), size(d))
+
+
 def gradient_while_moved(f, gradient, theta):
     """Asks for the gradient at the last point at which f was evaluated."""
     x = theta.copy()
@@ -375,8 +380,17 @@ MUTANTS = [
         ratio(lambda g, d: size(g - d) / max(size(g), size(d)), skip=lambda g: g == 0),
         "those that claim to be 0",
     ),
+    (checks.gradient_checker, ratio(lambda g, d: size(g - d) / max(g.max(), d.max())), "a size is an absolute value"),
+    (
+        checks.gradient_checker,
+        ratio(lambda g, d: size(np.sort(g) - np.sort(d)) / max(size(g), size(d))),
+        "in the wrong order",
+    ),
+    (checks.gradient_checker, ratio(lambda g, d: size(abs(g) - abs(d)) / max(size(g), size(d))), "the wrong sign"),
+    (checks.gradient_checker, ratio(lambda g, d: size(g[:5] - d[:5]) / max(size(g), size(d))), "seven entries"),
+    (checks.gradient_checker, complex_step, "f takes real numbers"),
+    (checks.gradient_checker, lambda f, g, theta: one_line(f, g, theta.round(1)), "all entries of theta at once"),
     (checks.gradient_checker, ratio(lambda g, d: round(size(g - d) / max(size(g), size(d)), 2)), "either gradient"),
-    (checks.gradient_checker, ratio(lambda g, d: np.argmax(abs(g - d))), "does every entry of it count"),
     (checks.gradient_checker, ratio(lambda g, d: (size(g - d), size(g))), "one number, the largest error"),
     (checks.gradient_checker, ratio(lambda g, d: np.allclose(g, d)), "return the error itself"),
     (checks.gradient_checker, ratio(lambda g, d: print("ok")), "returns nothing"),
@@ -395,6 +409,7 @@ MUTANTS = [
     (checks.logistic_gradient, lambda w, X, y: gradient(w, X, y) + 0.01 * w, "autograd finds"),
     (checks.logistic_gradient, lambda w, X, y: gradient(w, X, y) * len(y) / 7, "autograd finds"),
     (checks.logistic_gradient, lambda w, X, y: np.clip(gradient(w, X, y), -0.1, 0.1), "autograd finds"),
+    (checks.logistic_gradient, lambda w, X, y: gradient(w, X, y) * np.nan, "no numbers"),
     (checks.logistic_gradient, lambda w, X, y: (gradient(w, X, y), 0.5), "return the gradient, 3 numbers like w"),
     (checks.logistic_gradient, lambda w, X, y: -gradient(w, X, y), "right size and the wrong sign"),
     (checks.logistic_gradient, lambda w, X, y: gradient(w, X, y) * len(y), "1/N is missing"),

@@ -6,6 +6,8 @@ else the same thing may be returned. Nothing here is about one check.
 
 import functools
 from collections import deque
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -54,6 +56,7 @@ FLOATS = {
 ARRAYS = {
     "list": lambda x: as_array(x).tolist(),
     "tuple": lambda x: tuple(as_array(x).tolist()),
+    "array of objects": lambda x: as_array(x).astype(object),
     "list of rows": lambda x: list(as_array(x)),
     "list of tensors": lambda x: list(as_tensor(x)),
     "Fortran order": lambda x: np.asfortranarray(as_array(x)),
@@ -83,6 +86,8 @@ FORMS = {
     "number": FLOATS
     | {
         "float": lambda x: as_array(x).item(),
+        "Decimal": lambda x: Decimal(as_array(x).item()),
+        "Fraction": lambda x: Fraction(as_array(x).item()),
         "NumPy float64": lambda x: np.float64(as_array(x).item()),
         "NumPy float32": lambda x: np.float32(as_array(x).item()),
         "float from float32": lambda x: float(np.float32(as_array(x).item())),

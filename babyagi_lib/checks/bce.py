@@ -45,7 +45,7 @@ def _named(entries: tuple[int, ...]) -> str:
 # Both signs; one entry and several; an entry in the middle, and the largest, which is the last one: there it matters by
 # what one divides.
 PLANTED = (((0,), 0.03), ((2,), -0.03), ((4,), 0.03), ((4,), -0.03), ((0, 1, 3), 0.02))
-THETA = np.array([0.7, -1.1, 0.4, 1.3, -0.2])
+THETA = np.array([0.71, -1.13, 0.42, 1.34, -0.26])
 Ratio = Callable[[Vector, Vector], float]  # of the claimed gradient and the measured one
 
 
@@ -60,6 +60,31 @@ def _length(vector: Vector) -> float:
 def error(g: Vector, d: Vector) -> float:
     """What the exercise asks for."""
     return _largest(g - d) / max(_largest(g), _largest(d))
+
+
+LONG = np.array([0.3, -0.8, 0.5, 0.1, -0.4, 0.9, 1.2])
+WRONG_CLAIMS = [
+    (
+        "A gradient whose entries are in the wrong order is not seen as what it is: compare entry by entry.",
+        lambda t: wave_gradient(t)[::-1].copy(),
+        THETA,
+    ),
+    (
+        "A gradient with a 0 passes where the slope is not 0: compare every entry, also those that claim to be 0.",
+        lambda t: planted(wave_gradient(t), (2,), -1),
+        THETA,
+    ),
+    ("A gradient with the wrong sign is not seen as what it is.", lambda t: -wave_gradient(t), THETA),
+    (
+        "In a vector of seven entries an error in the last one is not seen as what it is.",
+        lambda t: planted(wave_gradient(t), (6,), 0.5),
+        LONG,
+    ),
+]
+
+
+def _squares(theta: Vector) -> float:
+    return float((np.asarray(theta, dtype=float) ** 2).sum())
 
 
 def _relative(fault: str) -> str:
@@ -153,13 +178,13 @@ def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -
         if found[i] < wanted[i] / 100:
             raise Wrong("a wrong gradient passes: does every entry of it count?" + said)
         raise Wrong("divide the largest difference by the largest entry of either gradient." + said)
-    unseen = _number(max_error, wave, lambda t: planted(wave_gradient(t), (2,), -1), theta)
-    if unseen < 0.1:
-        raise Wrong(
-            "a gradient with a 0 passes where the slope is not 0: compare every entry, also those that claim to be 0. "
-            f"You return {unseen:.2g}; {error(planted(true, (2,), -1), true):.2g} is right."
-        )
 
+    falling = _number(max_error, lambda t: -wave(t), lambda t: -planted(wave_gradient(t), (4,), 0.03), theta)
+    if not math.isclose(falling, error(planted(true, (4,), 0.03), true), rel_tol=0.01):
+        raise Wrong(
+            "where all entries of the gradient are negative, the error is another: a size is an absolute value, so divide by "
+            "the largest absolute entry."
+        )
     for scale in (1e-6, 1e6):
         found = _number(
             max_error, lambda t, s=scale: s * wave(t), lambda t, s=scale: 1.03 * s * wave_gradient(t), theta
@@ -170,7 +195,13 @@ def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -
                 + f" With everything times {scale:g}, a gradient that is 3% too large gets {found:.2g}."
             )
 
-    found = _number(max_error, lambda t: float((t**2).sum()), lambda t: 2 * t, np.array([0.0, 1.5, 0.0]))
+    for message, claim, start in WRONG_CLAIMS:
+        found, wanted = _number(max_error, wave, claim, start), error(claim(start), wave_gradient(start))
+        if not math.isclose(found, wanted, rel_tol=0.01):
+            one, other = side_by_side(found, wanted, 2)
+            raise Wrong(f"{message} You return {one}; {other} is right.")
+
+    found = _number(max_error, _squares, lambda t: 2 * np.asarray(t), np.array([0.0, 1.5, 0.0]))
     if not abs(found) < 1e-6:
         raise Wrong(
             f"where an entry of the gradient is 0, a right gradient gets {found:.2g}: do not divide entry by entry, "
@@ -205,6 +236,8 @@ def _moves(max_error: Callable, start: Vector) -> None:
     points: list[Vector] = []
 
     def watched(theta: Vector) -> float:
+        if np.iscomplexobj(theta):
+            raise Wrong("f takes real numbers, and is given complex ones: step by a real number to both sides.")
         points.append(np.array(theta, dtype=np.float64))
         return wave(theta)
 
@@ -298,6 +331,8 @@ def _name_the_fault(found: Vector, right: Vector, w: Vector, X: Vector, y: Vecto
     Raises:
         Wrong: always.
     """
+    if not np.isfinite(found).all():
+        raise Wrong(f"your gradient has entries that are no numbers: {found}. Is something divided by 0?")
     examples, features = X.shape
     p = 1 / (1 + np.exp(-X @ w))
     slope = p * (1 - p)
@@ -450,6 +485,10 @@ LOSS_MISTAKES: list[tuple[str, Callable[[Vector, Vector], Vector]]] = [
 ]
 
 
+def _as_log(loss: float) -> str:
+    return f", which is -log({math.exp(-loss):.0e})" if loss < 700 else ""
+
+
 def _compare(loss: Callable, cases: list[tuple[float, float]], name: str) -> None:
     z, y = (np.array(column) for column in zip(*cases, strict=True))
     given = z.copy(), y.copy()
@@ -499,7 +538,7 @@ def _compare(loss: Callable, cases: list[tuple[float, float]], name: str) -> Non
     plateau = found[np.abs(z) >= 720]
     if name == WRONG and np.ptp(plateau) < 0.01 * abs(plateau[0]) and plateau[0] > 0:
         raise Wrong(
-            f"clipped, or an epsilon added: the loss never exceeds {plateau[0]:.4g}, which is -log({math.exp(-plateau[0]):.0e}). From "
+            f"clipped, or an epsilon added: the loss never exceeds {plateau[0]:.4g}{_as_log(plateau[0])}. From "
             "there on every mistake costs the same and has the gradient 0: the worst errors teach nothing." + said
         )
     if (

@@ -181,6 +181,22 @@ VALUE_MISTAKES: list[tuple[str, Callable[[MDP, float], Values]]] = [
         _swept(lambda mdp, V, gamma: np.maximum(0, exact.backup(mdp, V, gamma).max(axis=1))),
     ),
     (
+        "the reward needs its probability too: weight reward and future of each outcome together.",
+        _swept(
+            lambda mdp, V, gamma: (
+                (mdp.reward + mdp.probability * (_outcomes(mdp, V, gamma) - mdp.reward)).sum(axis=2).max(axis=1)
+            )
+        ),
+    ),
+    (
+        "reward and future are maximised apart: one action gives both, so add first and take the largest of the sums.",
+        _swept(lambda mdp, V, gamma: _best(mdp, mdp.reward) + _best(mdp, _outcomes(mdp, V, gamma) - mdp.reward)),
+    ),
+    (
+        "the sign is wrong: rewards are earned, not paid.",
+        lambda mdp, gamma: -exact.value_iteration(mdp, gamma, 1e-12).V,
+    ),
+    (
         "these are the numbers of the best actions; V is what they are worth (max, not argmax).",
         lambda mdp, gamma: (
             exact.backup(mdp, exact.value_iteration(mdp, gamma, 1e-12).V, gamma).argmax(axis=1).astype(float)
