@@ -87,7 +87,7 @@ FORMS = {
     | {
         "float": lambda x: as_array(x).item(),
         "Decimal": lambda x: Decimal(as_array(x).item()),
-        "Fraction": lambda x: Fraction(as_array(x).item()),
+        "Fraction": lambda x: Fraction(as_array(x).item()) if np.isfinite(as_array(x)).all() else as_array(x).item(),
         "NumPy float64": lambda x: np.float64(as_array(x).item()),
         "NumPy float32": lambda x: np.float32(as_array(x).item()),
         "float from float32": lambda x: float(np.float32(as_array(x).item())),

@@ -156,6 +156,25 @@ def test_an_answer_that_never_ends_is_stopped(short_limit, endless):
     assert threading.active_count() == 1
 
 
+def test_in_a_real_notebook_a_sleeping_answer_is_stopped_too(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    cells = [
+        "import time\nfrom babyagi_lib import checks\nfrom babyagi_lib.checks import limit, verdict\n"
+        "verdict.LIMIT, limit.AGAIN = 0.5, 0.5",
+        "checks.cosine(lambda a, b: time.sleep(60))",
+        "def deaf(a, b):\n    while True:\n        try:\n            time.sleep(60)\n        except:\n            pass\n\n\n"
+        "checks.cosine(deaf)",
+        "checks.cosine(lambda a, b: a @ b / (a @ a * (b @ b)) ** 0.5)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    told = [cell.outputs[0].data["text/plain"] for cell in notebook.cells[1:]]
+    assert [one.partition(":")[0] for one in told] == ["Not yet", "Not yet", "Correct"]
+    assert "longer than 0.5 seconds and was stopped. " in told[0] and "longer than 0.5 seconds" in told[1]
+
+
 @pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
 def test_it_is_stopped_also_where_interruptions_are_ignored(short_limit, request, handler):
     """As in what a shell runs in the background."""

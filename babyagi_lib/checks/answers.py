@@ -25,7 +25,9 @@ def describe(value: Any) -> str:
     if value is None:
         return "nothing"
     name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
-    name = name.removeprefix("builtins.").removeprefix("__main__.").replace("numpy.", "NumPy ")
+    name = (
+        name.removeprefix("builtins.").removeprefix("__main__.").replace("numpy.", "NumPy ").replace("ndarray", "array")
+    )
     if isinstance(value, str | int | float | complex | np.generic):
         text = repr(value) if isinstance(value, str) else str(value)
         return f"the {name} {text if len(text) <= 40 else text[:40] + '…'}"

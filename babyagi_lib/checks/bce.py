@@ -65,7 +65,7 @@ def error(g: Vector, d: Vector) -> float:
 LONG = np.array([0.3, -0.8, 0.5, 0.1, -0.4, 0.9, 1.2])
 WRONG_CLAIMS = [
     (
-        "A gradient whose entries are in the wrong order is not seen as what it is: compare entry by entry.",
+        "A gradient whose entries are in the wrong order gets the wrong error: compare entry by entry.",
         lambda t: wave_gradient(t)[::-1].copy(),
         THETA,
     ),
@@ -74,9 +74,9 @@ WRONG_CLAIMS = [
         lambda t: planted(wave_gradient(t), (2,), -1),
         THETA,
     ),
-    ("A gradient with the wrong sign is not seen as what it is.", lambda t: -wave_gradient(t), THETA),
+    ("A gradient with the wrong sign gets the wrong error.", lambda t: -wave_gradient(t), THETA),
     (
-        "In a vector of seven entries an error in the last one is not seen as what it is.",
+        "In a vector of seven entries an error in the last one gets the wrong error.",
         lambda t: planted(wave_gradient(t), (6,), 0.5),
         LONG,
     ),
@@ -212,7 +212,7 @@ def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -
         raise Wrong(
             "a gradient with a nan in it passes: Python's max overlooks nan, np.max (or np.abs(...).max()) does not."
         )
-    return "right gradients pass at every scale, and 3% planted in any single entry is seen as what it is."
+    return "right gradients pass at every scale, and planted errors get their true size, in whichever entry they are."
 
 
 def _number(max_error: Callable, f: Callable, gradient: Callable, theta: Vector) -> float:
@@ -392,8 +392,8 @@ def stable_loss(loss: Callable[[Vector, Vector], Vector]) -> str:
 
     Every loss must be right to twelve digits, or as float32 has them if that is what is returned. One exception: a tiny
     loss, as of z = 40 and y = 1, may be off by a rounding error of z itself, as in logaddexp(0, z) - z y and in torch's
-    own loss. Both keep all digits for the other sign of z, and their gradient is right. Who takes log(1 + exp(-|z|))
-    without log1p loses them for both signs.
+    own loss. Both keep all digits for the other sign of z, and their gradient is right. log(1 + exp(-|z|)) without
+    log1p loses them for both signs, and is refused.
     """
     z, y = np.array([[0.5, -2.0, 3.0], [1.0, 0.0, -1.0]]), np.array([[1.0, 0, 0], [1, 0, 1]])
     try:

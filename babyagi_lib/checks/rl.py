@@ -341,7 +341,7 @@ UPDATE_MISTAKES: list[tuple[str, Callable[[Step], float]]] = [
         _scaled_first,
     ),
     (
-        "the last step of an episode is skipped, and with it the reward that everything is about.",
+        "the last step of an episode is skipped, and with it the last reward.",
         lambda step: step.now if step.terminated else step.right,
     ),
     (
@@ -494,8 +494,7 @@ def epsilon_schedule(schedule: Callable[[int], float]) -> str:
     said = f" Mean regret over 400 runs: {regret:.0f}, and at most {MOST_REGRET:.0f} is wanted."
     if np.ptp(epsilon) == 0 and epsilon[0] > 0:
         raise Wrong(
-            "a constant epsilon goes on paying for exploration when there is nothing left to find out: let it fall."
-            + said
+            "a constant epsilon keeps exploring, at a cost, when the best arm has long been found: let it fall." + said
         )
     if regret <= MOST_REGRET:
         return f"mean regret {regret:.0f} over 400 runs; {MOST_REGRET:.0f} was asked for."
