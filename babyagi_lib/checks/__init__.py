@@ -1,9 +1,11 @@
-"""What an exercise calls: `checks.alignment(align)` answers in the learner's terms. Used by every notebook.
+"""What an exercise calls: `checks.alignment(align)` says in words whether an answer is right. Used by every notebook.
 
-A check runs the learner's function on cases with a known answer and returns a `Verdict`, which the notebook
-shows. A stub that still raises NotImplementedError is "not attempted yet"; a wrong answer is told what is wrong.
-Every check is itself tested: it passes the solution, and fails seeded mutants with the right message.
-There is one module for each lesson's checks.
+A check runs the learner's function on cases with a known answer and returns a `Verdict`, which the notebook shows.
+A stub that still raises NotImplementedError is "not attempted yet". For a wrong answer the message names the mistake.
+Every check is itself tested: it accepts right answers of many kinds, and refuses wrong ones with the right message.
+
+There is one module for each lesson's checks. `answers` reads what a learner's function returned, `limit` stops what takes
+too long, and `verdict` turns a function that finds mistakes into a check.
 """
 
 from babyagi_lib.checks.adapters import bottleneck, lora, parameter_count, pooling
