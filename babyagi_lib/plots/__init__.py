@@ -1,7 +1,8 @@
 """The course's figures, each with alt text, in colours that colour-blind readers can tell apart. Used by every notebook.
 
-Every function here draws one figure and shows it; the numbers come from the caller. There is one module for each
-lesson's figures, and `base` for what they share.
+The functions listed here each show one thing: most a figure, `show_source` and a few others text or HTML. The numbers
+come from the caller. There is one module for each lesson's figures, `diagrams` for drawings without numbers, and `base`
+for what they share.
 """
 
 from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_tradeoff, padding_drift, task_scores
