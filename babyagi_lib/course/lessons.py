@@ -92,6 +92,11 @@ class Lesson:
         """
         try:
             notebook = json.loads(self.path.read_text(encoding="utf-8"))
+        except PermissionError as error:
+            raise CourseError(
+                f"{self.path} cannot be read ({error.strerror}); you need the right to read it: chmod a+r, or unpack the "
+                "course again"
+            ) from error
         except (OSError, ValueError, RecursionError) as error:  # ValueError: neither JSON nor UTF-8
             raise CourseError(
                 f"{self.path} is not a readable notebook ({error}); restore it with git checkout"
