@@ -40,7 +40,7 @@ def read(folder: Path | None = None) -> dict[str, dict]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise JournalError(f"{FILE} cannot be read ({error}); correct it, or delete it to start anew") from error
+        raise JournalError(f"{FILE} cannot be read ({error}); correct it, or delete it to start again") from error
     return journal
 
 

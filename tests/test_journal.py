@@ -73,7 +73,7 @@ def test_everything_done_is_in_it_once_and_the_first_answer_counts(folder, done)
 )
 def test_a_file_that_is_not_ours_is_told_about_and_kept(folder, text):
     (folder / journal.FILE).write_text(text, encoding="utf-8")
-    with pytest.raises(journal.JournalError, match="delete it to start anew"):
+    with pytest.raises(journal.JournalError, match="delete it to start again"):
         journal.record_exercise("a", "one")
     assert (folder / journal.FILE).read_text(encoding="utf-8") == text
 

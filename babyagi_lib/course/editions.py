@@ -1,8 +1,8 @@
 """`babyagi student`: the learner's edition, the instructor's, and assignments for nbgrader, from one source.
 
-A notebook holds each exercise twice: as a stub and as its solution. The learner's edition loses the solutions. An
-assignment is the solution again, with what the stub lacks marked for nbgrader to cut out. Both are right only if the
-stub and the solution differ nowhere else, which `difference` proves before anything is written.
+A notebook has each exercise twice: as a stub and as its solution. The learner's edition has no solutions. An assignment
+is the solution, with marks around the lines that nbgrader removes. Both are right only if stub and solution differ
+nowhere else; `difference` checks that before anything is written.
 """
 
 from __future__ import annotations
@@ -85,15 +85,15 @@ def exercises(lesson: Lesson) -> list[Exercise]:
         elif "exercise" in tags(cell):
             stub = source(cell)
         elif "solution" in tags(cell):
-            told = DIFFICULTY.search(text)
-            if stub is None or told is None:
+            stated = DIFFICULTY.search(text)
+            if stub is None or stated is None:
                 raise CourseError(
                     f"{lesson.path}, exercise {len(found) + 1}: a solution needs a stub before it and a text with its difficulty and minutes"
                 )
             fault = difference(stub, source(cell))
             if fault:
                 raise CourseError(f"{lesson.path}, exercise {len(found) + 1}: {fault}")
-            found.append(Exercise(text, stub, source(cell), int(told[1]), int(told[2])))
+            found.append(Exercise(text, stub, source(cell), int(stated[1]), int(stated[2])))
             text, stub = "", None
     if stub is not None:
         raise CourseError(f"{lesson.path}, exercise {len(found) + 1} has no solution")

@@ -1,4 +1,4 @@
-"""The lessons of a checkout: which there are, what their parameters and profiles are, what they measured."""
+"""The lessons of a checkout, with their parameters, profiles and results."""
 
 from __future__ import annotations
 

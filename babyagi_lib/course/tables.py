@@ -1,4 +1,4 @@
-"""The tables that the tool shows and writes: one line per lesson with what it took and what it measured."""
+"""The tables that the tool shows and writes: one row for each lesson with its time, memory and results."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def gigabytes(megabytes: float) -> str:
 
 def with_cost(text: str, ran: dict[str, Any]) -> str:
     """Markdown with the measured cost of a run between its `<!-- cost -->` marks, if it has any."""
-    told = (
+    cost = (
         f"about {minutes(ran['seconds'])}, {gigabytes(ran['peak_memory_mb'])} of memory at its peak ({ran['machine']})"
     )
-    return COST.sub(rf"\g<1>{told}\g<2>", text)
+    return COST.sub(rf"\g<1>{cost}\g<2>", text)
 
 
 def headline(figures: list[dict[str, Any]], count: int = 2) -> str:
