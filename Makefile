@@ -30,7 +30,7 @@ test-newest:  ## the tests with the newest versions that the ranges allow
 	.venv-newest/bin/python tests/bounds.py installed
 	BABYAGI_VERSIONS=newest .venv-newest/bin/python -m pytest -n 2 --dist loadgroup
 
-test-pythons: .venv/tested  ## install the course with each Python that is found here, and run lesson 0 (minutes and gigabytes each)
+test-pythons: .venv/tested  ## install the course with the oldest and the newest Python found here, and run lesson 0 (minutes, gigabytes)
 	BABYAGI_PYTHONS=1 $(BIN)/python -m pytest tests/test_installation.py -k really
 
 lab: .venv/ready  ## JupyterLab in this folder, so that the notebooks' links to the book work

@@ -13,7 +13,7 @@ from conftest import BABYAGI, BODY, babyagi, lesson, report
 from packaging.requirements import Requirement
 
 from babyagi_lib.course import tables
-from babyagi_lib.course.lessons import EXTRAS, Course
+from babyagi_lib.course.lessons import EXTRAS, Course, CourseError, setting_value
 
 
 def test_run_reports_what_a_lesson_measured(course):
@@ -39,6 +39,16 @@ def test_a_folder_given_from_here_is_found_from_the_notebook(course):
     (course / "my data").mkdir()
     assert babyagi(course, "run", "--set", "NAME=my data").returncode == 0
     assert report(course)["01_one"]["parameters"]["NAME"] == str(course / "my data")
+
+
+def test_a_path_from_here_is_made_absolute_and_must_be_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my texts.txt").touch()
+    assert setting_value("my texts.txt") == str(tmp_path / "my texts.txt")
+    assert setting_value("./my texts.txt") == str(tmp_path / "my texts.txt")
+    assert setting_value("no such file.txt") == "no such file.txt"
+    with pytest.raises(CourseError, match="not valid UTF-8; rename that file or folder"):
+        setting_value(os.fsdecode(b"caf\xe9"))
 
 
 @pytest.mark.parametrize(
