@@ -1,9 +1,14 @@
-# Every target is one line that calls the tool; `.venv` is made on first use.
+# Each target calls the tool; `.venv` is made on first use.
 PYTHON ?= python3
 DATA ?= ..
 BIN := .venv/bin
+# The Python of the environment: PYTHON where that is given; else that of the present .venv, if it still runs and suits
+# the course. With another Python, .venv is made anew.
+VERSION := -c 'import sys; print(*sys.version_info[:2], sep=".") if (3, 11) <= sys.version_info < (3, 15) else None'
+PRESENT := $(if $(filter file,$(origin PYTHON)),$(shell $(BIN)/python $(VERSION) 2>/dev/null))
+WANTED := $(or $(PRESENT),$(shell $(PYTHON) $(VERSION)))
 
-.PHONY: course test test-oldest test-newest lab student book bench same-twice audit clean
+.PHONY: course test test-oldest test-newest test-pythons lab student book bench same-twice audit clean
 
 course: .venv/ready  ## run every lesson and build the book
 	$(BIN)/babyagi course
@@ -12,7 +17,7 @@ test: .venv/tested  ## everything CI runs
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-oldest:  ## the tests with every direct dependency at the lower bound of its range
-	$(PYTHON) -m venv .venv-oldest
+	$(PYTHON) -m venv --clear .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet packaging
 	.venv-oldest/bin/python tests/bounds.py oldest >.venv-oldest/constraints.txt
 	.venv-oldest/bin/python -m pip install --quiet -c .venv-oldest/constraints.txt -e ".[dev]"
@@ -20,13 +25,16 @@ test-oldest:  ## the tests with every direct dependency at the lower bound of it
 	BABYAGI_VERSIONS=oldest .venv-oldest/bin/python -m pytest -n 2 --dist loadgroup
 
 test-newest:  ## the tests with the newest versions that the ranges allow
-	$(PYTHON) -m venv .venv-newest
+	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[dev]"
 	.venv-newest/bin/python tests/bounds.py installed
 	BABYAGI_VERSIONS=newest .venv-newest/bin/python -m pytest -n 2 --dist loadgroup
 
-lab: .venv/ready  ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+test-pythons: .venv/tested  ## install the course with the oldest and the newest Python found here, and run lesson 0 (minutes, gigabytes)
+	BABYAGI_PYTHONS=1 $(BIN)/python -m pytest tests/test_installation.py -k really
+
+lab: .venv/ready  ## JupyterLab in this folder, so that the notebooks' links to the book work
+	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 student: .venv/ready  ## the learner's and the instructor's edition, as zips
 	$(BIN)/babyagi student
@@ -57,14 +65,18 @@ audit: .venv/ready  ## known vulnerabilities of the pinned versions
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[audit]"
 	$(BIN)/pip-audit --strict --disable-pip --no-deps -r constraints.txt
 
-clean:  ## forget what was built; the environment and the notebooks stay
+clean:  ## delete what was built; the environment and the notebooks stay
 	rm -rf build book/_vendor .pytest_cache .ruff_cache .hypothesis
 
-.venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+.venv/python-$(WANTED):
+	$(if $(WANTED),,$(error $(PYTHON) is not Python 3.11, 3.12, 3.13 or 3.14; name one of these, as in make course PYTHON=python3.12))
+	$(PYTHON) -m venv --clear .venv
+	touch $@
+
+.venv/ready: .venv/python-$(WANTED) pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab,book]"
 	touch $@
 
-.venv/tested: .venv/ready  # what only the tests need, which puts nbgrader's buttons into JupyterLab
+.venv/tested: .venv/ready  # what only the tests need; it puts nbgrader's buttons into JupyterLab
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $@

@@ -1,17 +1,20 @@
 """What a learner has solved and answered, in a file of their own. Used by `checks` and `quiz`.
 
 The file is `my_progress.json` in the folder where the notebook runs. It belongs to the learner: it stays on the
-machine, nothing else depends on it, and whoever deletes it starts anew.
+machine, nothing else depends on it, and deleting it starts again from nothing.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from babyagi_lib.whole import whole_file
+from babyagi_lib.whole import Busy, locked, whole_file
 
 FILE = "my_progress.json"
+PATIENCE = 10.0  # seconds to wait for another notebook that writes; writing takes milliseconds
 
 
 class JournalError(Exception):
@@ -19,7 +22,7 @@ class JournalError(Exception):
 
 
 def read(folder: Path | None = None) -> dict[str, dict]:
-    """By lesson, what has been done: `{"exercises": [name, ...], "quiz": {question: tries until right}}`.
+    """What has been done, by lesson: `{"exercises": [name, ...], "quiz": {question: tries until right}}`.
 
     Args:
         folder: where the file lies; the working directory by default.
@@ -37,7 +40,7 @@ def read(folder: Path | None = None) -> dict[str, dict]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise JournalError(f"{FILE} cannot be read ({error}); mend it, or delete it to start anew") from error
+        raise JournalError(f"{FILE} cannot be read ({error}); correct it, or delete it to start again") from error
     return journal
 
 
@@ -47,11 +50,10 @@ def record_exercise(lesson: str, name: str) -> None:
     Raises:
         JournalError: the file cannot be read or written; it is left as it was.
     """
-    journal = read()
-    done = journal.setdefault(lesson, {"exercises": [], "quiz": {}})
-    if name not in done["exercises"]:
-        done["exercises"].append(name)
-        _write(journal)
+    with _to_change() as journal:
+        done = journal.setdefault(lesson, {"exercises": [], "quiz": {}})
+        if name not in done["exercises"]:
+            done["exercises"].append(name)
 
 
 def record_answer(lesson: str, number: int, tries: int) -> None:
@@ -60,17 +62,28 @@ def record_answer(lesson: str, number: int, tries: int) -> None:
     Raises:
         JournalError: the file cannot be read or written; it is left as it was.
     """
-    journal = read()
-    done = journal.setdefault(lesson, {"exercises": [], "quiz": {}})
-    if str(number) not in done["quiz"]:
-        done["quiz"][str(number)] = tries
-        _write(journal)
+    with _to_change() as journal:
+        journal.setdefault(lesson, {"exercises": [], "quiz": {}})["quiz"].setdefault(str(number), tries)
 
 
-def _write(journal: dict[str, dict]) -> None:
+@contextmanager
+def _to_change() -> Iterator[dict[str, dict]]:
+    """What has been done, to be changed in the block and then written, with no other notebook writing meanwhile.
+
+    Raises:
+        JournalError: as `record_exercise`.
+    """
     try:
-        with whole_file(Path.cwd() / FILE) as partial:
-            partial.write_text(json.dumps(dict(sorted(journal.items())), indent=1) + "\n", encoding="utf-8")
+        folder = Path.cwd()
+        with locked(folder, folder / f"{FILE}.lock", PATIENCE):
+            journal = read(folder)
+            before = json.dumps(journal)
+            yield journal
+            if json.dumps(journal) != before:
+                with whole_file(folder / FILE) as partial:
+                    partial.write_text(json.dumps(dict(sorted(journal.items())), indent=1) + "\n", encoding="utf-8")
+    except Busy as error:
+        raise JournalError(f"{FILE} is in use by another notebook; try again{error.remedy}") from error
     except OSError as error:
         raise JournalError(
             f"{FILE} cannot be written here ({error.strerror}); it needs a folder of your own and a little space"

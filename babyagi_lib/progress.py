@@ -19,4 +19,4 @@ def show() -> None:
         solved, answered = (set(done.get(lesson, {}).get(kind, ())) for kind in ("exercises", "quiz"))
         cells = [f"{len(own & there)} of {len(there)}" for own, there in ((solved, exercises), (answered, questions))]
         print(f"{lesson:26}{cells[0]:>14}{cells[1]:>10}")
-    print(f"(kept in {journal.FILE} beside this notebook; delete the file to start anew)")
+    print(f"(kept in {journal.FILE} beside this notebook; delete the file to start again)")

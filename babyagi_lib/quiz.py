@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent / "quizzes"
 
 
 class QuizError(ValueError):
-    """A quiz does not exist or is not as it has to be; the message says where."""
+    """A quiz does not exist or is malformed; the message says where."""
 
 
 @dataclass(frozen=True)

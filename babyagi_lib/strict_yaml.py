@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from errno import EACCES, EPERM
 from pathlib import Path
 from typing import Any
 
 
 def read(path: Path) -> Any:
-    """What a YAML file says.
+    """The content of a YAML file.
 
     Raises:
-        ValueError: it cannot be opened, is not UTF-8 or not YAML, asks for Python objects, or gives a key twice, of which
-            YAML would silently forget the first.
+        ValueError: the file cannot be opened, is not UTF-8 or not YAML, asks for Python objects, or gives a key twice,
+            of which YAML would silently drop the first.
     """
     import yaml
 
@@ -27,5 +28,9 @@ def read(path: Path) -> Any:
 
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader)
+    except OSError as error:
+        forbidden = error.errno in (EACCES, EPERM)
+        remedy = "; you need the right to read it: chmod a+r, or unpack the course again" if forbidden else ""
+        raise ValueError(f"the file cannot be read ({error.strerror}){remedy}") from error
     except Exception as error:  # PyYAML raises what its constructors meet, such as ValueError for the date 2026-99-99
         raise ValueError(f"not valid YAML ({type(error).__name__}): {error}") from error

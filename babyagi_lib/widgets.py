@@ -1,4 +1,4 @@
-"""One output with a widget for front ends that have a kernel, and with something that lasts for everything else.
+"""One output with a widget for front ends that have a kernel, and with a picture or HTML for all others.
 
 Used by `explore` and `quiz`.
 """
@@ -14,7 +14,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"  # a view of something that li
 
 
 def show(widget: ipywidgets.Widget, lasting: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
-    """Display a widget (JupyterLab, Colab), and in the same output what stands in its place elsewhere.
+    """Display a widget (JupyterLab, Colab), and in the same output its replacement for other places.
 
     Args:
         widget: what is shown while a kernel runs.

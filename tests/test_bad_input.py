@@ -961,7 +961,7 @@ def test_any_journal_is_read_or_refused(folder, text):
     try:
         found = journal.read(folder)
     except journal.JournalError as error:
-        assert journal.FILE in str(error) and "delete it to start anew" in str(error)
+        assert journal.FILE in str(error) and "delete it to start again" in str(error)
     else:
         assert all(isinstance(done["exercises"], list) for done in found.values())
 

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import zipfile
@@ -173,6 +174,50 @@ def test_nothing_but_the_course_is_in_them(zips):
             assert {"pyproject.toml", "constraints.txt", "README.md", "data/MANIFEST", "notebooks/profiles.yml"} <= set(
                 names
             )
+
+
+@pytest.mark.parametrize("edition", ["learner", "instructor"])
+def test_everybody_may_read_what_is_unpacked(zips, tmp_path, edition):
+    """`unzip` and file managers apply the modes that a zip gives; Python's own module does not."""
+    with zipfile.ZipFile(zips / f"{edition}.zip") as archive:
+        for about in archive.infolist():
+            program = archive.read(about).startswith(b"#!")
+            assert about.external_attr >> 16 == stat.S_IFREG | (0o755 if program else 0o644), about.filename
+
+
+def test_the_tool_works_in_an_unpacked_instructors_edition(zips, tmp_path):
+    """As the teaching guide, which is in it, says; what is made there can be handed out."""
+    with zipfile.ZipFile(zips / "instructor.zip") as archive:
+        archive.extractall(tmp_path)
+    slug = Links.read(COURSE.root).slug
+    done = babyagi(tmp_path, "links", "--repo", "someone/else", "--hub", "https://hub.example.edu")
+    assert done.returncode == 0, done.stderr
+    for name in ("notebooks/00_start_here.ipynb", "README.md", "book/index.md", "pyproject.toml"):
+        assert slug not in (tmp_path / name).read_text(encoding="utf-8"), name
+    done = babyagi(tmp_path, "student")
+    assert done.returncode == 0, done.stderr
+    for edition in ("learner", "instructor"):
+        with zipfile.ZipFile(tmp_path / "build" / "student" / f"{edition}.zip") as again:
+            with zipfile.ZipFile(zips / f"{edition}.zip") as first:
+                assert again.namelist() == first.namelist()
+            assert b"someone/else" in again.read("notebooks/00_start_here.ipynb")
+
+
+def test_the_links_of_the_instructors_notebooks_lead_somewhere(zips):
+    with zipfile.ZipFile(zips / "instructor.zip") as archive:
+        names = set(archive.namelist())
+        for lesson in COURSE.lessons:
+            text = archive.read(f"notebooks/{lesson.path.name}").decode()
+            linked = {f"book/{name}" for name in re.findall(r"\]\(\.\./book/([\w.-]+)", text)}
+            assert linked <= names, linked - names
+
+
+@pytest.mark.parametrize("arguments", [["student"], ["links", "--repo", "someone/else"], ["book"]])
+def test_in_a_learners_edition_the_tool_says_that_it_needs_more(zips, tmp_path, arguments):
+    with zipfile.ZipFile(zips / "learner.zip") as archive:
+        archive.extractall(tmp_path)
+    done = babyagi(tmp_path, *arguments)
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):

@@ -1,5 +1,7 @@
 """What goes wrong on real machines: nothing is left half done, the next run ends right, and one line says what to do."""
 
+import errno
+import hashlib
 import json
 import multiprocessing
 import os
@@ -574,6 +576,68 @@ def test_data_that_was_cut_off(monkeypatch, tmp_path):
         sources.load_intents()
 
 
+@pytest.mark.parametrize("ending", [b"\r\n", b"\r"])
+@pytest.mark.parametrize("name", ["support_intents/train.csv", "newswire/test.txt"])
+def test_data_with_other_line_endings_is_told_from_changed_data(monkeypatch, tmp_path, name, ending):
+    """As Git for Windows writes them. The remedy of one repairs nothing for the other."""
+    data = shutil.copytree(sources.data_folder(), tmp_path / "data")
+    monkeypatch.setattr(sources.messages, "data_folder", lambda: data)
+    monkeypatch.setattr(sources.news, "data_folder", lambda: data)
+    load = sources.load_intents if "intents" in name else sources.load_ner
+    as_published = (data / name).read_bytes()
+    (data / name).write_bytes(as_published.replace(b"\n", ending))
+    repair = re.escape(f"Repair: delete the file, then git checkout -- data/{name}")
+    with pytest.raises(SourceError, match=rf"other line endings .* its content is unchanged\. {repair}"):
+        load()
+    (data / name).write_bytes(as_published.replace(b"\n", ending).replace(b"e", b"E", 1))
+    with pytest.raises(SourceError, match="is damaged or was changed"):
+        load()
+    (data / name).write_bytes(as_published)
+    assert load()
+
+
+def test_the_editions_are_not_made_of_changed_data(copy):
+    """A zip would carry the fault to every learner."""
+    (copy / "data" / "words").mkdir(parents=True)
+    text = b"one\ntwo\n"
+    (copy / "data" / "words" / "train.txt").write_bytes(text)
+    manifest = f"{hashlib.sha256(text).hexdigest()}  words/train.txt\n"
+    (copy / "data" / "MANIFEST").write_text(manifest, encoding="utf-8")
+    assert babyagi(copy, "student").returncode == 0
+    before = contents(copy / "build")
+    (copy / "data" / "words" / "train.txt").write_bytes(text.replace(b"\n", b"\r\n"))
+    assert "other line endings" in error(babyagi(copy, "student"))
+    assert contents(copy / "build") == before
+
+
+def test_a_file_that_may_not_be_read(course, unprivileged):
+    """As the files of a zip that somebody else unpacked."""
+    path = course / "notebooks" / "profiles.yml"
+    path.chmod(0)
+    done = as_user(unprivileged, course, "run")
+    assert "profiles.yml: the file cannot be read (Permission denied); you need the right to read it" in error(done)
+    path.chmod(0o644)
+    (course / "notebooks" / "01_one.ipynb").chmod(0)
+    said = error(as_user(unprivileged, course, "run"))
+    assert "01_one.ipynb cannot be read (Permission denied); you need the right" in said
+
+
+def test_data_that_may_not_be_read(unprivileged, tmp_path):
+    data = shutil.copytree(sources.data_folder(), tmp_path / "data")
+    (data / "support_intents" / "test.csv").chmod(0)
+    program = f"""
+import pathlib
+from babyagi_lib import sources
+sources.messages.data_folder = lambda: pathlib.Path({str(data)!r})
+try:
+    sources.load_intents()
+except sources.SourceError as error:
+    print(error)
+"""
+    done = subprocess.run([*unprivileged, sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "test.csv cannot be read (Permission denied)" in done.stdout, done.stderr
+
+
 def test_a_published_result_that_was_cut_off(monkeypatch, tmp_path):
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "measured.json").write_text('{"runs": [', encoding="utf-8")
@@ -626,13 +690,31 @@ def test_two_runs_at_once(copy):
     assert report(copy)["02_slow"]["parameters"]["WAIT"] is True and litter(contents(copy)) == []
 
 
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS])
+def test_two_runs_at_once_where_the_file_system_has_no_locks(course, error):
+    hold = "import pathlib, time\npathlib.Path('started').touch()\nwhile not pathlib.Path('go').exists():\n    time.sleep(0.05)"
+    lesson(course / "notebooks" / "01_one.ipynb", f"{hold}\n{BODY}")
+    no_locks = (
+        f"import fcntl\ndef flock(*_):\n    raise OSError({error}, 'no locks')\nfcntl.flock = flock\n{BABYAGI[-1]}"
+    )
+    command = [sys.executable, "-c", no_locks, "run"]
+    with subprocess.Popen(command, cwd=course, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
+        wait_for((course / "notebooks" / "started").exists)
+        second = subprocess.run(command, cwd=course, capture_output=True, text=True, check=False)
+        (course / "notebooks" / "go").touch()
+        assert first.wait(60) == 0, first.stderr.read()
+    assert second.returncode == 2 and "Traceback" not in second.stderr
+    assert "another run is writing to build" in second.stderr and "delete build/.lock.held" in second.stderr
+    assert not (course / "build" / ".lock.held").exists()
+
+
 def test_a_lesson_without_enough_memory_is_a_failure_like_any_other(course):
     """Python's own error, and the end that a system makes of the greediest process."""
     lesson(course / "notebooks" / "00_killed.ipynb", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     lesson(course / "notebooks" / "02_large.ipynb", "everything = bytearray(2**60)")
     done = babyagi(course, "run")
     assert done.returncode == 1
-    assert "00_killed: FAILED: the kernel died, most often for want of memory" in done.stderr
+    assert "00_killed: FAILED: the kernel died, most often because memory ran out" in done.stderr
     assert re.search("02_large: FAILED in cell 2: MemoryError", done.stderr)
     assert {name: entry["status"] for name, entry in report(course).items()} == {
         "00_killed": "failed",

@@ -1,20 +1,29 @@
 """Where the course is installed and how: the wheel, the cell for Colab, the environment for conda, JupyterHub, Binder."""
 
+import contextlib
 import json
 import os
+import re
+import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import time
+import urllib.request
 from pathlib import Path
 
 import bounds
 import pytest
 import yaml
-from conftest import with_network
+from conftest import babyagi, with_network
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import babyagi_lib
+from babyagi_lib import sources
 from babyagi_lib.course.lessons import ORIGIN, Course, source
 
 # What Colab had on 19 August 2026, on Python 3.13, of the course's direct dependencies and of what its kernel rests on
@@ -242,3 +251,272 @@ def test_binder_builds_from_environment_yml(root, described, monkeypatch):
     assert f"python={pack.python_version}" in described["dependencies"]
     staged = dockerfile.index("COPY --chown=1000:1000 src/ ${REPO_DIR}/")
     assert dockerfile.index('env update -p ${NB_PYTHON_PREFIX} --file "environment.yml"') > staged
+
+
+# --- Pythons ------------------------------------------------------------------------------------------------
+
+PYTHONS = SpecifierSet(bounds.PROJECT["requires-python"])
+MINORS = [f"3.{minor}" for minor in range(30) if PYTHONS.contains(f"3.{minor}.99")]
+# What people have: the first of each, and what Debian 12 has.
+TRIED = [*(f"{minor}.0" for minor in MINORS), "3.11.2"]
+
+
+def test_one_statement_of_the_python_that_is_needed(root, described):
+    """README, pyproject, environment.yml, Makefile, guide and the editions say the same; the doctor reads pyproject."""
+    said = f"Python {', '.join(MINORS[:-1])} or {MINORS[-1]}"
+    for name in ("README.md", "book/index.md", "book/teaching.md", "Makefile", "babyagi_lib/course/editions.py"):
+        assert said in (root / name).read_text(encoding="utf-8"), name
+    classifiers = [c.rpartition(" ")[2] for c in bounds.PROJECT["classifiers"] if ":: Python :: 3." in c]
+    assert classifiers == MINORS
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    low, high = re.search(r"\((3, \d+)\) <= sys\.version_info < \((3, \d+)\)", makefile).groups()
+    assert str(PYTHONS) in (f">={low},<{high}".replace(", ", "."), f"<{high},>={low}".replace(", ", "."))
+    (python,) = [d for d in described["dependencies"] if isinstance(d, str) and d.startswith("python=")]
+    assert python.partition("=")[2] in MINORS
+    constraints = (root / "constraints.txt").read_text(encoding="utf-8")
+    assert f"Python {MINORS[0]}.0 to {MINORS[-1]}" in constraints.partition("\n\n")[0].replace("\n# ", " ")
+
+
+def pins_for(python: str, root: Path, *options: str) -> subprocess.CompletedProcess:
+    """Ask uv for the pinned versions on a Python, which need not be here; wheels only, but of seqeval, which has none."""
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    wheels = ["--only-binary", ":all:", "--no-binary", "seqeval", "--python-platform", "linux"]
+    extras = [f"--extra={extra}" for extra in bounds.PROJECT["optional-dependencies"]]
+    command = [
+        uv,
+        "pip",
+        "compile",
+        "--quiet",
+        "pyproject.toml",
+        *extras,
+        *wheels,
+        "--python-version",
+        python,
+        *options,
+    ]
+    return subprocess.run(command, cwd=root, env=with_network(), capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def index():
+    """Skips where no package index answers."""
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--retries",
+        "0",
+        "--timeout",
+        "10",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-cache-dir",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [*pip, "--dest", folder, "iniconfig"], env=with_network(), capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        pytest.skip("no package index can be reached")
+
+
+@pytest.mark.parametrize("python", TRIED)
+def test_the_pinned_versions_can_be_installed(root, index, python):
+    done = pins_for(python, root, "--constraint", "constraints.txt")
+    assert done.returncode == 0, done.stderr
+    pinned = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (root / "constraints.txt").read_text("utf-8"), re.MULTILINE))
+    pinned = {canonicalize_name(name): version for name, version in pinned.items()}
+    chosen = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", done.stdout, re.MULTILINE))
+    assert chosen["torch"] == pinned["torch"] and len(chosen) > 100
+    assert {name: version for name, version in chosen.items() if pinned.get(name, version) != version} == {}
+
+
+def test_one_below_the_range_cannot(root, index):
+    assert pins_for("3.10", root, "--constraint", "constraints.txt").returncode != 0
+
+
+def interpreters() -> dict[str, str]:
+    """By version, the Pythons on this machine that the course says it supports."""
+    folders = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
+    folders += Path.home().glob(".pyenv/versions/*/bin")
+    found = {}
+    for python in (folder / f"python{minor}" for minor in MINORS for folder in folders):
+        if python.exists():
+            ask = [python, "-c", "import ensurepip, platform, venv; print(platform.python_version())"]
+            done = subprocess.run(ask, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                found.setdefault(done.stdout.strip(), str(python))
+    return dict(sorted(found.items(), key=lambda item: Version(item[0])))
+
+
+@pytest.mark.skipif("BABYAGI_PYTHONS" not in os.environ, reason="minutes and gigabytes: make test-pythons")
+def test_the_course_is_really_installed_with_the_oldest_and_the_newest_python_here(root, tmp_path):
+    pythons = interpreters()
+    ends = {version: pythons[version] for version in (min(pythons, key=Version), max(pythons, key=Version))}
+    for version, python in ends.items():
+        clone = tmp_path / version
+        run("git", "clone", "--quiet", root, clone)
+        run("make", ".venv/ready", f"PYTHON={python}", cwd=clone, env=with_network())
+        tool = clone / ".venv" / "bin" / "babyagi"
+        assert f"[OK]   Python {version}" in run(tool, "doctor", cwd=clone).stdout
+        assert "00_start_here" in run(tool, "run", "00", "--profile", "smoke", cwd=clone).stdout
+
+
+# --- make ---------------------------------------------------------------------------------------------------
+
+FAKE = """#!/bin/sh
+case "$1 $2" in
+    -c*) [ {version} = old ] || echo {version} ;;
+    "-m venv") for last; do :; done; rm -rf "$last"; mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;
+    "-m pip") echo installed on {version} ;;
+esac
+"""
+
+
+@pytest.fixture
+def making(root, tmp_path):
+    """The Makefile with pretended Pythons: `make` with some arguments; returns what it printed."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(root / name, tmp_path / name)
+    (tmp_path / "bin").mkdir()
+    for name, version in {"python3": "3.11", "python3.12": "3.12", "python3.9": "old"}.items():
+        (tmp_path / "bin" / name).write_text(FAKE.format(version=version), encoding="utf-8")
+        (tmp_path / "bin" / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+    def make(*arguments: str) -> str:
+        command = ["make", "--no-print-directory", ".venv/ready", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    return make
+
+
+def test_the_environment_is_made_anew_for_another_python(making, tmp_path):
+    assert "installed on 3.11" in making()
+    assert "up to date" in making()
+    (tmp_path / ".venv" / "old").touch()
+    assert "installed on 3.12" in making("PYTHON=python3.12")
+    assert not (tmp_path / ".venv" / "old").exists(), "nothing of the old one stays"
+    assert "up to date" in making("PYTHON=python3.12")
+    assert "up to date" in making(), "which needs no second mention"
+    assert "installed on 3.11" in making("PYTHON=python3")
+
+
+def test_an_unsupported_python_is_named_and_leaves_nothing_in_the_way(making, tmp_path):
+    assert "python3.9 is not Python 3.11" in making("PYTHON=python3.9")
+    assert "installed on 3.12" in making("PYTHON=python3.12")
+    # as an older version of this Makefile left it, or a system that has removed its Python
+    (tmp_path / ".venv" / "bin" / "python").write_text(FAKE.format(version="old"), encoding="utf-8")
+    assert "installed on 3.11" in making()
+
+
+def test_changed_pins_are_installed_into_the_same_environment(making, tmp_path):
+    making("PYTHON=python3.12")
+    (tmp_path / ".venv" / "kept").touch()
+    later = time.time() + 5
+    os.utime(tmp_path / "constraints.txt", (later, later))
+    assert "installed on 3.12" in making() and (tmp_path / ".venv" / "kept").exists()
+
+
+# --- Windows ------------------------------------------------------------------------------------------------
+
+
+def test_a_clone_with_carriage_returns_on(root, tmp_path):
+    """Git for Windows is set to write CRLF; here it must not: not in what is hashed, nor in what a shell or make reads."""
+    if not (root / ".git").exists():
+        pytest.skip("not a git repository")
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", "-c", "core.autocrlf=true", root, clone)
+    listed = run("git", "ls-files", "--eol", cwd=clone).stdout.splitlines()
+    assert len(listed) > 100 and not [line for line in listed if "w/crlf" in line or "w/mixed" in line]
+    assert run("git", "status", "--porcelain", cwd=clone).stdout == ""
+    done = babyagi(clone, "student", env=os.environ | {"PYTHONPATH": f"{clone}{os.pathsep}{os.environ['PYTHONPATH']}"})
+    assert done.returncode == 0, done.stderr
+    unpacked = tmp_path / "unpacked"
+    shutil.unpack_archive(clone / "build" / "student" / "learner.zip", unpacked)
+    program = (
+        "from babyagi_lib import sources; sources.load_intents(); sources.load_ner('newswire'); print(sources.__file__)"
+    )
+    loaded = run(sys.executable, "-c", program, cwd=unpacked, env=os.environ | {"PYTHONPATH": str(unpacked)})
+    assert str(unpacked) in loaded.stdout
+
+
+def test_the_remedy_for_carriage_returns_repairs(root, tmp_path, monkeypatch):
+    """What the message says is done, in a clone whose index believes that the file is as it should be."""
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", root, clone)
+    path = clone / "data" / "support_intents" / "train.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    run("git", "add", "data", cwd=clone)  # git finds nothing changed, and notes this file's time
+    with pytest.raises(sources.SourceError, match="other line endings") as told:
+        sources.check_manifest(path.parent)
+    command = re.search(r"delete the file, then (git checkout -- \S+)", str(told.value))[1]
+    path.unlink()
+    run(*command.split(), cwd=clone)
+    sources.check_manifest(path.parent)
+
+
+# --- JupyterLab ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab(root, tmp_path_factory):
+    """The address of a JupyterLab that is started as `make lab` starts it, in a copy of the course."""
+    folder = tmp_path_factory.mktemp("lab")
+    for name in ("notebooks", "book"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("_vendor", ".ipynb_checkpoints"))
+    said = run("make", "--dry-run", "lab", cwd=root).stdout.splitlines()[-1]
+    options = said.partition(".venv/bin/jupyter lab ")[2].split()
+    assert options
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = [
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--port-retries=0",
+        "--IdentityProvider.token=",
+        "--ServerApp.password=",
+    ]
+    command = [sys.executable, "-m", "jupyterlab", *options, *settings]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(
+        command, cwd=folder, env=os.environ | {"JUPYTER_CONFIG_DIR": str(folder / "config")}, **quiet
+    ) as server:
+        try:
+            for _ in range(240):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5).close()
+                    break
+                time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+
+
+def test_a_link_to_the_glossary_opens_it(lab):
+    """In a real JupyterLab: 112 links of the notebooks lead to `../book/`, which must lie below the server's root."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no browser here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.set_default_timeout(180_000)
+        refused = []
+        page.on(
+            "response",
+            lambda answer: refused.append(answer.url) if answer.status == 404 and "/book/" in answer.url else None,
+        )
+        page.goto(lab)
+        link = page.locator(".jp-Notebook a[href*='glossary']").first
+        link.wait_for()
+        assert page.url.endswith("/lab/tree/notebooks/00_start_here.ipynb")
+        link.click()
+        page.locator(".lm-TabBar-tabLabel", has_text="glossary.md").first.wait_for()
+        assert refused == []
+        browser.close()

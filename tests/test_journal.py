@@ -1,11 +1,17 @@
 """The learner's own file: what is solved and answered is noted there, once, whole, and never lost."""
 
+import contextlib
+import errno
+import subprocess
+import sys
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from babyagi_lib import checks, journal, progress, quiz
 from babyagi_lib.checks import verdict
+from babyagi_lib.whole import locked
 
 
 @pytest.fixture
@@ -67,7 +73,7 @@ def test_everything_done_is_in_it_once_and_the_first_answer_counts(folder, done)
 )
 def test_a_file_that_is_not_ours_is_told_about_and_kept(folder, text):
     (folder / journal.FILE).write_text(text, encoding="utf-8")
-    with pytest.raises(journal.JournalError, match="delete it to start anew"):
+    with pytest.raises(journal.JournalError, match="delete it to start again"):
         journal.record_exercise("a", "one")
     assert (folder / journal.FILE).read_text(encoding="utf-8") == text
 
@@ -88,6 +94,57 @@ def test_a_solved_exercise_is_noted_once(folder, monkeypatch):
     assert journal.read() == {"00_start_here": {"exercises": ["cosine"], "quiz": {}}}
     assert checks.cosine(lambda a, b: 0).status == "not yet"
     assert journal.read()["00_start_here"]["exercises"] == ["cosine"], "what was solved stays solved"
+
+
+# --- several notebooks at once ------------------------------------------------------------------------------
+
+WRITER = """
+import fcntl, sys
+
+def without_locks(*_):
+    raise OSError({error}, "No locks available")
+
+if {error}:
+    fcntl.flock = without_locks
+from babyagi_lib import journal
+
+for number in range(20):
+    journal.record_exercise(sys.argv[1], f"exercise {{number}}")
+    journal.record_answer("all", int(sys.argv[1]) * 100 + number, 1)
+"""
+
+
+@pytest.mark.parametrize("error", [0, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_notebooks_that_write_at_the_same_time_lose_nothing(folder, error):
+    """Also in a folder whose file system has no locks, as some network folders."""
+    command = [sys.executable, "-c", WRITER.format(error=error)]
+    writers = [subprocess.Popen([*command, str(n)], stderr=subprocess.PIPE, text=True) for n in range(3)]
+    assert [writer.communicate()[1] for writer in writers] == ["", "", ""]
+    found = journal.read()
+    assert all(len(found[str(n)]["exercises"]) == 20 for n in range(3)) and len(found["all"]["quiz"]) == 60
+    assert [path.name for path in folder.iterdir()] == [journal.FILE], "no lock stays"
+
+
+def test_a_journal_that_is_in_use_for_too_long(folder, monkeypatch):
+    monkeypatch.setattr(journal, "PATIENCE", 0.1)
+    with locked(folder, folder / "other", 0), pytest.raises(journal.JournalError, match="in use by another notebook"):
+        journal.record_exercise("a", "one")
+    journal.record_exercise("a", "one")
+
+
+def test_a_lock_that_a_killed_process_left_is_named(folder, monkeypatch):
+    def without_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", without_locks)
+    monkeypatch.setattr(journal, "PATIENCE", 0.1)
+    left = folder / f"{journal.FILE}.lock"
+    left.write_text("", encoding="utf-8")
+    with contextlib.suppress(journal.JournalError):  # a newer filelock may find out that nobody holds it
+        journal.record_exercise("a", "one")
+        return
+    with pytest.raises(journal.JournalError, match=r"delete .*my_progress\.json\.lock"):
+        journal.record_exercise("a", "one")
 
 
 # --- quizzes ------------------------------------------------------------------------------------------------

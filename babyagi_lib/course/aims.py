@@ -1,7 +1,7 @@
-"""What the course aims at beside what people would use instead, and whether the measurements say that it got there.
+"""The course's aims in comparison with other tools, and whether the measurements reach them.
 
-This is the one place of these aims. Each reader below takes one result file of `benchmarks/` and makes the rows of one
-table, which `make bench` prints at its end and the book's results page shows.
+The aims are stated only here. Each reader below turns one result file of `benchmarks/` into rows of one table, which
+`make bench` prints at its end and the book's results page shows.
 """
 
 from __future__ import annotations
@@ -18,26 +18,25 @@ HEADS = ("work", "beside", "ours", "ratio", "aim", "met")
 
 RUN_NER = "run_ner.py's recipe"
 
-# Where an aim is not met, by the row's work and peer: what stands in the way.
+# Why an aim is not met, by the row's work and peer.
 STANDS_IN_THE_WAY: dict[tuple[str, str], str] = {
     ("the same without the input adapter, mean F1 of two seeds", RUN_NER): (
-        "One seed of theirs beside two of ours, which lie about as far apart as the two sides do. With dropout, which takes "
-        "a third of the time, our mean comes nearer; with the input adapter, for which capital letters are there to be "
-        "seen, it is far above."
+        "Theirs is one seed. Our two seeds differ by about as much as the two sides do. With dropout, which takes a third "
+        "of the time, our mean is closer. With the input adapter, which sees capital letters, it is far above."
     ),
     ("the same in turns of one short epoch, tokens/s", RUN_NER): (
-        "Just below the aim, where the trainings in the first row are above it: turns of seconds leave the machine less time "
-        "to drift, trainings of minutes average over more."
+        "Just below the aim, while the trainings in the first row are above it. Short turns give the machine's speed less "
+        "time to drift; long trainings average over more."
     ),
     ("the same in turns of one short epoch, tokens/s", f"{RUN_NER}, batches of 16"): (
-        "Larger batches help their side too, and would help ours ('What makes training fast' has the speeds), but leave "
-        "fewer steps to learn in. What else limits ours is told under the share of the matrix rate."
+        "Larger batches help their side too, and would help ours ('What makes training fast' has the speeds), but with "
+        "fewer steps a model learns less. The row on the share of the matrix rate says what else limits ours."
     ),
     ("the same, share of the matrix rate", "matrix products alone"): (
-        "Half of the time goes into matrix products ('What makes training fast' has the profile), and these are smaller "
-        "than the one that the rate is taken from. The rest is casts between 32 and 16 bits, new memory, sums, "
-        "activations, the optimiser. To fuse them is a compiler's work: torch.compile, tried on this work, needs a C++ "
-        "compiler on the learner's machine, and time to compile before the first step."
+        "Half of the time is spent on matrix products ('What makes training fast' has the profile), and these are smaller "
+        "than the one whose rate is the reference. The rest is casts between 32 and 16 bits, allocation, sums, "
+        "activations and the optimiser. A compiler could fuse them, but torch.compile, which we tried, needs a C++ "
+        "compiler on the learner's machine and time to compile before the first step."
     ),
 }
 

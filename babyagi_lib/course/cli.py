@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # help in plain text: loading rich would nearly double the time of `--help`
+    pretty_exceptions_enable=False,  # they would read [brackets] in a message as markup
     help="Run, refresh and publish the lessons of this course.",
 )
 
@@ -49,8 +52,9 @@ def course(out: Out = BUILD) -> None:
     """Execute every lesson, build the book, and say which page to open."""
     from babyagi_lib.course import book as books
     from babyagi_lib.course import running, tables
-    from babyagi_lib.course.lessons import Course
+    from babyagi_lib.course.lessons import Course, must_have
 
+    must_have("lab", "book")
     found = Course.find()
     report = running.run(found, found.lessons, "cpu", [], out)
     page = books.build(found, out)
@@ -69,9 +73,10 @@ def book(
     """
     from babyagi_lib.course import book as books
     from babyagi_lib.course import printing
-    from babyagi_lib.course.lessons import Course
+    from babyagi_lib.course.lessons import Course, must_have
     from babyagi_lib.course.links import Links
 
+    must_have("book", *(["pdf"] if pdf else []))
     found = Course.find()
     page = books.build(found, out)
     if pdf:
@@ -130,7 +135,7 @@ def links(
 
 @app.command()
 def doctor() -> None:
-    """Look at this machine and say what to do about what is missing."""
+    """Check this machine and say what is missing and how to get it."""
     from babyagi_lib.course import doctor as doctors
 
     findings = doctors.examine(network=True)
@@ -146,13 +151,19 @@ def _fail_if_any_failed(report: dict, names: list[str]) -> None:
 
 
 def main() -> None:
-    """Entry point: an error that the user can mend is one line on stderr and exit code 2."""
+    """Entry point: an error that the user can correct is one line on stderr and exit code 2."""
     from babyagi_lib.course.lessons import FORBIDDEN, FULL, CourseError, cannot_write
 
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe may have an encoding that lacks a character, such as one in a folder's name.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (CourseError, OSError) as error:
-        if isinstance(error, OSError):
+        if isinstance(error, FileNotFoundError) and error.filename:
+            error = CourseError(f"{error.filename} is missing; this command needs a complete checkout of the course")
+        elif isinstance(error, OSError):
             if error.errno not in FULL + FORBIDDEN:
                 raise
             error = cannot_write(error.filename or "the disk", error)

