@@ -36,13 +36,13 @@ def test_history_with_and_without_validation(shown, scores):
 
 def test_other_figures_tell_their_numbers(shown):
     plots.confusion(["LOC", "PER", "O"], np.array([[90, 3, 1], [0, 50, 2], [7, 1, 900]]))
-    plots.f1_by_frequency({"never": 0.61, "once": 0.8}, {"never": 100, "once": 20}, "places")
+    plots.f1_by_frequency({"never": 0.61, "once": 0.8}, {"never": 100, "once": 20}, "of type LOC")
     plots.pieces_per_word([2, 3, 1, 1], [1, 1, 1, 2])
     plots.score_bars({"words right": 0.973, "entity F1": 0.861}, "Scores")
     alts = [metadata["image/png"]["alt"] for _, metadata in shown]
     assert "gold O predicted as LOC, 7 words" in alts[0]
     assert "never: 0.61" in alts[1]
-    assert "75% of ordinary words" in alts[2] and "50% of words in names" in alts[2]
+    assert "75% of the other words" in alts[2] and "50% of the words in names" in alts[2]
     assert "words right 0.973, entity F1 0.861" in alts[3]
 
 

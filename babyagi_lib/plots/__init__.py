@@ -4,7 +4,7 @@ Every function here draws one figure and shows it; the numbers come from the cal
 lesson's figures, and `base` for what they share.
 """
 
-from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_tradeoff, padding_drift, task_scores
+from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_table, adapter_tradeoff, task_scores
 from babyagi_lib.plots.base import history, show, show_source
 from babyagi_lib.plots.bce import descent, likelihood, loss_at_logit, reliability, smoothing, step_sizes
 from babyagi_lib.plots.diagrams import adapter_in_layer, batch_path, five_ways
@@ -27,6 +27,7 @@ __all__ = [
     "adapter_in_layer",
     "adapter_memory",
     "adapter_sizes",
+    "adapter_table",
     "adapter_tradeoff",
     "alignment",
     "answer_shares",
@@ -53,7 +54,6 @@ __all__ = [
     "losses_and_baselines",
     "nearest_examples",
     "order_spread",
-    "padding_drift",
     "patches",
     "pieces",
     "pieces_per_word",

@@ -1,4 +1,4 @@
-"""The figures of lesson 02: padding, tasks, what is trained against what it costs and gains."""
+"""The figures of lesson 02: the scores of three tasks, and what each way to train costs and gains."""
 
 from __future__ import annotations
 
@@ -30,25 +30,22 @@ MARKERS = {
 }
 
 
-def padding_drift(padding: Sequence[int], similarity: dict[str, Sequence[float]]) -> None:
-    """How far a text's vector moves as padding is added to its batch.
+def adapter_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Print what each way trains, what it costs, and its score for each seed.
 
     Args:
-        padding: added positions.
-        similarity: for each way to pool, the cosine between the vector without padding and with it.
+        rows: one for each way, with `name`, `trainable` (numbers), `share` (of all parameters), `stored` (bytes on
+            disk), `memory` (an `adapters.Memory`), `step` (seconds of a step, one for each seed) and `scores` (one for
+            each seed).
     """
-    figure, axes = plt.subplots(figsize=(5.6, 3.1), constrained_layout=True)
-    styles = zip((BLUE, ORANGE, GREEN), ("o-", "s--", "^:"), similarity.items(), strict=False)
-    for colour, style, (name, values) in styles:
-        axes.plot(padding, values, style, color=colour, label=name, markersize=5)
-    axes.set(xlabel="positions of padding added", ylabel="cosine with the vector\nwithout padding", ylim=(None, 1.02))
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
-        f"{name}: {values[0]:.2f} without padding, {values[-1]:.2f} with {padding[-1]} positions of it"
-        for name, values in similarity.items()
-    )
-    show(figure, f"Similarity of a text's vector to itself as padding grows. {told}.")
+    print(f"{'':17}{'trained':>11}{'share':>9}{'on disk':>11}{'memory':>9}{'step':>9}  entity F1, test")
+    for row in rows:
+        seeds = " ".join(f"{score:.3f}" for score in row["scores"])
+        print(
+            f"{row['name']:17}{row['trainable']:11,}{row['share']:9.2%}{row['stored'] / 1e6:8.2f} MB"
+            f"{row['memory'].total / 1e6:6.0f} MB{np.median(row['step']) * 1000:6.0f} ms  "
+            f"{np.mean(row['scores']):.3f} ({seeds})"
+        )
 
 
 def task_scores(tasks: dict[str, dict[str, float]]) -> None:
