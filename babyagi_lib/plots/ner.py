@@ -43,7 +43,9 @@ def confusion(types: Sequence[str], table: np.ndarray) -> None:
     axes.spines[:].set_visible(False)
     off = table - np.diag(np.diag(table))
     i, j = np.unravel_index(off.argmax(), off.shape)
-    largest = f" The largest confusion is gold {types[i]} predicted as {types[j]}, {off[i, j]} words." if off.any() else ""
+    largest = (
+        f" The largest confusion is gold {types[i]} predicted as {types[j]}, {off[i, j]} words." if off.any() else ""
+    )
     show(
         figure,
         f"Confusion between types, in words. {np.trace(table):,} of {table.sum():,} words lie on the diagonal.{largest}",
