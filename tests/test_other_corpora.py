@@ -102,7 +102,7 @@ def test_what_cannot_work_is_said_where_it_is_known(root, tmp_path):
     """A test set without a name; sentences that never name exactly one thing of a type."""
     cases = {
         "04": ({**CORPORA["one_sentence"], "test": ["nothing happened"]}, "none of the 1 sentences of test has a name"),
-        "02": (dict.fromkeys(("train", "valid", "test"), ["[x A] met [x B]"]), "no question can be made"),
+        "02": ({split: ["[x A] met [x B]"] for split in CORPORA["posts"]}, "no question can be made"),
     }
     for lesson, (splits, message) in cases.items():
         folder = tmp_path / lesson
