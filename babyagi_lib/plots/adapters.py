@@ -65,11 +65,11 @@ def task_scores(tasks: dict[str, dict[str, float]]) -> None:
     axes.set(xticks=range(len(tasks)), xticklabels=list(tasks), ylim=(0, 1.2), yticks=[0, 0.25, 0.5, 0.75, 1])
     axes.legend(frameon=False, ncols=len(ways), loc="upper center", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
+    numbers = "; ".join(
         f"{name.replace(chr(10), ', ')}: " + ", ".join(f"{way} {value:.2f}" for way, value in scores.items())
         for name, scores in tasks.items()
     )
-    show(figure, f"Bars of test scores for three tasks. {told}.")
+    show(figure, f"Bars of test scores for three tasks. {numbers}.")
 
 
 def adapter_tradeoff(rows: Sequence[dict[str, Any]]) -> None:
@@ -98,12 +98,12 @@ def adapter_tradeoff(rows: Sequence[dict[str, Any]]) -> None:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     axes.set_xlim(min(row["trainable"] for row in rows) / 2, max(row["trainable"] for row in rows) * 2)
     axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
+    numbers = "; ".join(
         f"{row['name']}, {row['trainable']:,} parameters, F1 {means[row['name']]:.3f} "
         f"({min(row['scores']):.3f} to {max(row['scores']):.3f})"
         for row in rows
     )
-    show(figure, f"Score against trained parameters on a logarithmic axis, a mark for each seed. {told}.")
+    show(figure, f"Score against trained parameters on a logarithmic axis, a mark for each seed. {numbers}.")
 
 
 def adapter_memory(rows: Sequence[dict[str, Any]]) -> None:
@@ -126,11 +126,11 @@ def adapter_memory(rows: Sequence[dict[str, Any]]) -> None:
     axes.set(xlabel="MB in one training step", xlim=(0, left.max() * 1.12))
     axes.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.42, 1.0), fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
+    numbers = "; ".join(
         f"{row['name']} {row['memory'].total / 1e6:,.0f} MB, of which activations {row['memory'].activations / 1e6:,.0f}"
         for row in rows
     )
-    show(figure, f"What a training step has to hold. {told}.")
+    show(figure, f"What a training step has to hold. {numbers}.")
 
 
 def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Figure:
