@@ -156,7 +156,7 @@ def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Fig
         fontsize=10,
         loc="left",
     )
-    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
