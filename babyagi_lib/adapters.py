@@ -174,9 +174,10 @@ def lora(encoder: nn.Module, rank: int, parts: str | list[str] = "all-linear") -
     """
     if rank < 1:
         raise ValueError(f"LoRA of rank {rank}; expected 1 or more")
-    from peft import LoraConfig, get_peft_model  # slow to import, and needed nowhere else
+    from peft import LoraConfig, LoraModel  # slow to import, and needed nowhere else
 
-    return get_peft_model(encoder, LoraConfig(r=rank, lora_alpha=LORA_SCALE, target_modules=parts))
+    # Not get_peft_model: its wrapper asks transformers for a name that transformers has deprecated (peft 0.21).
+    return LoraModel(encoder, LoraConfig(r=rank, lora_alpha=LORA_SCALE, target_modules=parts), "default")
 
 
 def task_model(encoder: nn.Module, head: nn.Module, train: str, size: int = 0) -> TaskModel:

@@ -1,5 +1,7 @@
 """Figures say in words what they show, and HTML made from text is safe."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -36,14 +38,37 @@ def test_history_with_and_without_validation(shown, scores):
 
 def test_other_figures_tell_their_numbers(shown):
     plots.confusion(["LOC", "PER", "O"], np.array([[90, 3, 1], [0, 50, 2], [7, 1, 900]]))
-    plots.f1_by_frequency({"never": 0.61, "once": 0.8}, {"never": 100, "once": 20}, "places")
+    plots.f1_by_frequency({"never": 0.61, "once": 0.8}, {"never": 100, "once": 20}, "of type LOC")
     plots.pieces_per_word([2, 3, 1, 1], [1, 1, 1, 2])
     plots.score_bars({"words right": 0.973, "entity F1": 0.861}, "Scores")
     alts = [metadata["image/png"]["alt"] for _, metadata in shown]
     assert "gold O predicted as LOC, 7 words" in alts[0]
     assert "never: 0.61" in alts[1]
-    assert "75% of ordinary words" in alts[2] and "50% of words in names" in alts[2]
+    assert "75% of the other words" in alts[2] and "50% of the words in names" in alts[2]
     assert "words right 0.973, entity F1 0.861" in alts[3]
+
+
+def test_figures_of_lesson_04_say_only_what_is_so(shown, recwarn):
+    """All words in names, no error, a type with a long name, no group but one."""
+    plots.pieces_per_word([1, 2], [])
+    plots.confusion(["creative-work", "O"], np.array([[4, 0], [0, 6]]))
+    plots.f1_by_frequency({"5 or more": 0.0}, {"5 or more": 3}, "type drug")
+    assert [metadata["image/png"]["alt"] for _, metadata in shown] == [
+        "Bar chart of pieces per word. 50% of the words in names are one piece.",
+        "Confusion between types, in words. 10 of 10 words lie on the diagonal.",
+        "Bar chart of entity F1, type drug, by how often the same text is an entity in training. 5 or more: 0.00.",
+    ]
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_names_of_one_type_have_one_colour():
+    def colours(kind, words):
+        page = plots.tagged(words, None, [f"B-{kind}"] * len(words))
+        return set(re.findall("background:(#[0-9A-F]+)", page))
+
+    for kind in ("PER", "creative-work", "drug"):
+        assert len(colours(kind, ["a", "b"]) | colours(kind, ["c"])) == 1
+    assert len({colours(kind, ["a"]).pop() for kind in ("person", "group", "product", "location")}) > 1
 
 
 def alts_of(shown):

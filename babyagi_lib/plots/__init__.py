@@ -6,7 +6,7 @@ HTML. `show` displays such a figure, `show_source` the source of a function. The
 one module for each lesson's figures, `diagrams` for drawings without numbers, and `base` for what the others share.
 """
 
-from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_tradeoff, padding_drift, task_scores
+from babyagi_lib.plots.adapters import adapter_memory, adapter_sizes, adapter_table, adapter_tradeoff, task_scores
 from babyagi_lib.plots.base import history, show, show_source
 from babyagi_lib.plots.bce import descent, likelihood, loss_at_logit, reliability, smoothing, step_sizes
 from babyagi_lib.plots.diagrams import adapter_in_layer, batch_path, five_ways
@@ -29,6 +29,7 @@ __all__ = [
     "adapter_in_layer",
     "adapter_memory",
     "adapter_sizes",
+    "adapter_table",
     "adapter_tradeoff",
     "alignment",
     "answer_shares",
@@ -55,7 +56,6 @@ __all__ = [
     "losses_and_baselines",
     "nearest_examples",
     "order_spread",
-    "padding_drift",
     "patches",
     "pieces",
     "pieces_per_word",

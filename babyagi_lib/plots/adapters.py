@@ -1,4 +1,4 @@
-"""The figures of lesson 02: padding, tasks, what is trained against what it costs and gains."""
+"""The figures of lesson 02: the scores of three tasks, and what each way to train costs and gains."""
 
 from __future__ import annotations
 
@@ -30,25 +30,22 @@ MARKERS = {
 }
 
 
-def padding_drift(padding: Sequence[int], similarity: dict[str, Sequence[float]]) -> None:
-    """How far a text's vector moves as padding is added to its batch.
+def adapter_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Print what each way trains, what it costs, and its score for each seed.
 
     Args:
-        padding: added positions.
-        similarity: for each way to pool, the cosine between the vector without padding and with it.
+        rows: one for each way, with `name`, `trainable` (numbers), `share` (of all parameters), `stored` (bytes on
+            disk), `memory` (an `adapters.Memory`), `step` (seconds of a step, one for each seed) and `scores` (one for
+            each seed).
     """
-    figure, axes = plt.subplots(figsize=(5.6, 3.1), constrained_layout=True)
-    styles = zip((BLUE, ORANGE, GREEN), ("o-", "s--", "^:"), similarity.items(), strict=False)
-    for colour, style, (name, values) in styles:
-        axes.plot(padding, values, style, color=colour, label=name, markersize=5)
-    axes.set(xlabel="positions of padding added", ylabel="cosine with the vector\nwithout padding", ylim=(None, 1.02))
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
-        f"{name}: {values[0]:.2f} without padding, {values[-1]:.2f} with {padding[-1]} positions of it"
-        for name, values in similarity.items()
-    )
-    show(figure, f"Similarity of a text's vector to itself as padding grows. {told}.")
+    print(f"{'':17}{'trained':>11}{'share':>9}{'on disk':>11}{'memory':>9}{'step':>9}  entity F1, test")
+    for row in rows:
+        seeds = " ".join(f"{score:.3f}" for score in row["scores"])
+        print(
+            f"{row['name']:17}{row['trainable']:11,}{row['share']:9.2%}{row['stored'] / 1e6:8.2f} MB"
+            f"{row['memory'].total / 1e6:6.0f} MB{np.median(row['step']) * 1000:6.0f} ms  "
+            f"{np.mean(row['scores']):.3f} ({seeds})"
+        )
 
 
 def task_scores(tasks: dict[str, dict[str, float]]) -> None:
@@ -68,11 +65,11 @@ def task_scores(tasks: dict[str, dict[str, float]]) -> None:
     axes.set(xticks=range(len(tasks)), xticklabels=list(tasks), ylim=(0, 1.2), yticks=[0, 0.25, 0.5, 0.75, 1])
     axes.legend(frameon=False, ncols=len(ways), loc="upper center", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
+    numbers = "; ".join(
         f"{name.replace(chr(10), ', ')}: " + ", ".join(f"{way} {value:.2f}" for way, value in scores.items())
         for name, scores in tasks.items()
     )
-    show(figure, f"Bars of test scores for three tasks. {told}.")
+    show(figure, f"Bars of test scores for three tasks. {numbers}.")
 
 
 def adapter_tradeoff(rows: Sequence[dict[str, Any]]) -> None:
@@ -101,12 +98,12 @@ def adapter_tradeoff(rows: Sequence[dict[str, Any]]) -> None:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     axes.set_xlim(min(row["trainable"] for row in rows) / 2, max(row["trainable"] for row in rows) * 2)
     axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
+    numbers = "; ".join(
         f"{row['name']}, {row['trainable']:,} parameters, F1 {means[row['name']]:.3f} "
         f"({min(row['scores']):.3f} to {max(row['scores']):.3f})"
         for row in rows
     )
-    show(figure, f"Score against trained parameters on a logarithmic axis, a mark for each seed. {told}.")
+    show(figure, f"Score against trained parameters on a logarithmic axis, a mark for each seed. {numbers}.")
 
 
 def adapter_memory(rows: Sequence[dict[str, Any]]) -> None:
@@ -129,11 +126,11 @@ def adapter_memory(rows: Sequence[dict[str, Any]]) -> None:
     axes.set(xlabel="MB in one training step", xlim=(0, left.max() * 1.12))
     axes.legend(frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.42, 1.0), fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    told = "; ".join(
+    numbers = "; ".join(
         f"{row['name']} {row['memory'].total / 1e6:,.0f} MB, of which activations {row['memory'].activations / 1e6:,.0f}"
         for row in rows
     )
-    show(figure, f"What a training step has to hold. {told}.")
+    show(figure, f"What a training step has to hold. {numbers}.")
 
 
 def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Figure:
@@ -159,7 +156,7 @@ def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Fig
         fontsize=10,
         loc="left",
     )
-    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

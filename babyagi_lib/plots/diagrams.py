@@ -40,15 +40,21 @@ def chain(*names: str) -> list[Arrow]:
     return [Arrow(start, end) for start, end in pairwise(names)]
 
 
-def batch_path() -> None:
-    """The way of a batch through the model, with the shape of what is passed on."""
+def batch_path(hidden: int = 384, layers: int = 6, size: int = 16) -> None:
+    """The path of a batch through a model, with the shape of each tensor.
+
+    Args:
+        hidden: numbers in a state.
+        layers: layers of the encoder.
+        size: width of a bottleneck adapter.
+    """
     boxes = {
         "ids": Box(3.5, 5.0, "piece ids\n(batch, pieces)", 2.4),
-        "embeddings": Box(3.5, 4.1, "embeddings\n(batch, pieces, 384)", 2.4),
-        "layers": Box(3.5, 3.2, "6 layers\n(batch, pieces, 384)", 2.4),
-        "adapters": Box(0.95, 3.2, "adapters in every\nlayer: 384 → 16 → 384", 1.9, BLUE, dashed=True),
-        "states": Box(3.5, 2.3, "states\n(batch, pieces, 384)", 2.4),
-        "pool": Box(0.95, 1.4, "mean over real pieces\n(batch, 384)", 1.9),
+        "embeddings": Box(3.5, 4.1, f"embeddings\n(batch, pieces, {hidden})", 2.4),
+        "layers": Box(3.5, 3.2, f"{layers} layers\n(batch, pieces, {hidden})", 2.4),
+        "adapters": Box(0.95, 3.2, f"adapters in every\nlayer: {hidden} → {size} → {hidden}", 1.9, BLUE, dashed=True),
+        "states": Box(3.5, 2.3, f"states\n(batch, pieces, {hidden})", 2.4),
+        "pool": Box(0.95, 1.4, f"mean over real pieces\n(batch, {hidden})", 1.9),
         "sentence": Box(0.95, 0.4, "SentenceHead\n(batch, classes)", 1.9, ORANGE),
         "token": Box(3.5, 0.4, "TokenHead\n(batch, pieces, classes)", 2.4, ORANGE),
         "span": Box(6.0, 0.4, "SpanHead\n(batch, pieces, 2)", 1.9, ORANGE),
@@ -63,14 +69,19 @@ def batch_path() -> None:
     draw(axes, boxes, arrows)
     show(
         figure,
-        "Piece ids become embeddings, go through 6 layers and come out as states, 384 numbers for each piece. A "
+        f"Piece ids become embeddings, go through {layers} layers and come out as states, {hidden} numbers for each piece. A "
         "SentenceHead reads their mean over real pieces, a TokenHead each state, a SpanHead two scores of each state. "
         "Adapters, dashed, sit inside every layer.",
     )
 
 
-def adapter_in_layer() -> None:
-    """Where the two adapters of a layer sit, and what is inside one."""
+def adapter_in_layer(hidden: int = 384, size: int = 16) -> None:
+    """Where the two adapters of a layer sit, and what is inside one.
+
+    Args:
+        hidden: numbers in a state.
+        size: width of the adapter.
+    """
     layer = {
         "h": Box(0.35, 2.6, "state", 0.6),
         "attention": Box(1.25, 2.6, "attention", 0.85),
@@ -81,10 +92,10 @@ def adapter_in_layer() -> None:
         "again": Box(6.3, 2.6, "add,\nnormalise", 0.9),
     }
     inside = {
-        "x": Box(0.9, 0.6, "384", 0.6, BLUE),
-        "down": Box(2.15, 0.6, "down: 16", 0.9, BLUE),
+        "x": Box(0.9, 0.6, f"{hidden}", 0.6, BLUE),
+        "down": Box(2.15, 0.6, f"down: {size}", 0.9, BLUE),
         "gelu": Box(3.35, 0.6, "GELU", 0.7, BLUE),
-        "up": Box(4.55, 0.6, "up: 384", 0.9, BLUE),
+        "up": Box(4.55, 0.6, f"up: {hidden}", 0.9, BLUE),
         "plus": Box(5.75, 0.6, "+", 0.4, BLUE),
     }
     arrows = [
@@ -99,9 +110,9 @@ def adapter_in_layer() -> None:
     draw(axes, layer | inside, arrows)
     show(
         figure,
-        "A layer: state, attention, adapter, add and normalise, feed-forward, adapter, add and normalise; the state "
-        "goes round attention and adapter to the first addition, and from there to the second. Inside an adapter: 384 "
-        "numbers go down to 16, through a GELU, up to 384, and are added to what came in.",
+        "A layer: state, attention, adapter, add and normalise, feed-forward, adapter, add and normalise. The state "
+        "goes past attention and adapter to the first addition, and from there to the second. Inside an adapter, "
+        f"{hidden} numbers go down to {size}, through a GELU, up to {hidden}, and are added to what came in.",
     )
 
 

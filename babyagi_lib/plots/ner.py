@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import zlib
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -12,26 +13,42 @@ from babyagi_lib.plots.base import BLUE, ORANGE, show
 from babyagi_lib.tagging import entities
 
 TYPE_COLOURS = {"PER": "#56B4E9", "ORG": "#E69F00", "LOC": "#3FBF9B", "MISC": "#D79BBE"}
+OTHER_COLOURS = ("#F0E442", "#BBBBBB", "#9FD356", "#FFB3A7", "#B8A9E8", "#8FD8E8")
+
+
+def colour_of(kind: str) -> str:
+    """The background for names of a type: the same in every sentence and in every run."""
+    return TYPE_COLOURS.get(kind) or OTHER_COLOURS[zlib.crc32(kind.encode()) % len(OTHER_COLOURS)]
 
 
 def confusion(types: Sequence[str], table: np.ndarray) -> None:
-    """Share of each gold type's words (rows) that were given each type (columns); counts in the cells."""
+    """Share of each gold type's words (rows) that were given each type (columns); counts in the cells.
+
+    Args:
+        types: names of rows and columns, one at least.
+        table: (types, types) counts of words.
+    """
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    figure, axes = plt.subplots(figsize=(4.6, 3.9), constrained_layout=True)
+    side = max(3.9, 0.6 * len(types) + 1.2)
+    figure, axes = plt.subplots(figsize=(side + 0.7, side), constrained_layout=True)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(table):
         axes.text(
             j, i, f"{count:,}", ha="center", va="center", fontsize=9, color="white" if shares[i, j] > 0.5 else "black"
         )
     axes.set(xticks=range(len(types)), xticklabels=types, yticks=range(len(types)), yticklabels=types)
+    if max(map(len, types)) > 5:  # long names would run into one another
+        axes.tick_params(axis="x", labelrotation=45)
     axes.set(xlabel="predicted", ylabel="gold")
     axes.spines[:].set_visible(False)
     off = table - np.diag(np.diag(table))
     i, j = np.unravel_index(off.argmax(), off.shape)
+    largest = (
+        f" The largest confusion is gold {types[i]} predicted as {types[j]}, {off[i, j]} words." if off.any() else ""
+    )
     show(
         figure,
-        f"Confusion between types, in words. Most words lie on the diagonal; the largest confusion is gold {types[i]} "
-        f"predicted as {types[j]}, {off[i, j]} words.",
+        f"Confusion between types, in words. {np.trace(table):,} of {table.sum():,} words lie on the diagonal.{largest}",
     )
 
 
@@ -39,36 +56,43 @@ def f1_by_frequency(scores: dict[str, float], counts: dict[str, int], what: str)
     """Bars of entity F1 for mentions grouped by how often their text occurs as an entity in training.
 
     Args:
-        scores: F1 of each group, by a name such as "never" or "2 to 4 times"; the first bar is set apart.
+        scores: F1 of each group, by a name such as "2 to 4 times"; the bar of "never" is orange.
         counts: gold mentions in each group.
-        what: what kind of mentions they are, such as "places".
+        what: what the mentions are, such as "of type LOC".
     """
     figure, axes = plt.subplots(figsize=(5.6, 3.1), constrained_layout=True)
-    bars = axes.bar(list(scores), list(scores.values()), color=[ORANGE, *[BLUE] * (len(scores) - 1)], width=0.65)
-    axes.bar_label(bars, [f"{f1:.2f}\n({counts[name]} {what})" for name, f1 in scores.items()], padding=2, fontsize=9)
-    axes.set(ylabel="entity F1", ylim=(0, 1.2), xlabel="how often the same text is an entity in training")
+    colours = [ORANGE if name == "never" else BLUE for name in scores]
+    bars = axes.bar(list(scores), list(scores.values()), color=colours, width=0.65)
+    axes.bar_label(bars, [f"{f1:.2f}\n({counts[name]:,})" for name, f1 in scores.items()], padding=2, fontsize=9)
+    axes.set(ylabel=f"entity F1, {what}", ylim=(0, 1.2), xlabel="how often the same text is an entity in training")
+    axes.set_title("in brackets: entities in the test set", fontsize=9, loc="left")
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.spines[["top", "right"]].set_visible(False)
-    told = ", ".join(f"{name}: {f1:.2f}" for name, f1 in scores.items())
-    show(figure, f"Bar chart of entity F1 on {what}, by how often the same text is an entity in training. {told}.")
+    values = ", ".join(f"{name}: {f1:.2f}" for name, f1 in scores.items())
+    show(figure, f"Bar chart of entity F1, {what}, by how often the same text is an entity in training. {values}.")
 
 
 def pieces_per_word(names: Sequence[int], others: Sequence[int], most: int = 6) -> None:
-    """Share of words by the number of pieces they are cut into, for words of names and for all others."""
+    """Share of words by the number of pieces they are cut into, for words of names and for all others.
+
+    Args:
+        names, others: pieces of each word; one of the two may be empty.
+        most: words of more pieces are counted with those of this number.
+    """
     counts = np.arange(1, most + 1)
     figure, axes = plt.subplots(figsize=(5.6, 3.0), constrained_layout=True)
+    alt = "Bar chart of pieces per word."
     for offset, colour, label, data in ((-0.2, ORANGE, "words in names", names), (0.2, BLUE, "other words", others)):
+        if not len(data):
+            continue
         clipped = np.minimum(data, most)
+        alt += f" {np.mean(clipped == 1):.0%} of the {label} are one piece."
         axes.bar(counts + offset, [(clipped == c).mean() for c in counts], width=0.38, color=colour, label=label)
     axes.set(xlabel="pieces in the word", ylabel="share of words", xticks=counts)
     axes.set_xticklabels([*map(str, counts[:-1]), f"{most}+"])
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    show(
-        figure,
-        f"Bar chart of pieces per word. {np.mean(np.array(others) == 1):.0%} of ordinary words are one piece, "
-        f"but only {np.mean(np.array(names) == 1):.0%} of words in names are.",
-    )
+    show(figure, alt)
 
 
 def score_bars(scores: dict[str, float], title: str) -> None:
@@ -116,7 +140,7 @@ def tagged(words: Sequence[str], gold: Sequence[str] | None, predicted: Sequence
             if i in spans:
                 kind, end = spans[i]
                 text = html.escape(" ".join(words[i:end]))
-                colour = TYPE_COLOURS.get(kind, "#BBBBBB")
+                colour = colour_of(kind)
                 parts.append(
                     f'<span style="background:{colour};color:#000;border-radius:3px;padding:0 3px">{text} '
                     f"<small><b>{html.escape(kind)}</b></small></span>"
