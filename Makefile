@@ -8,7 +8,7 @@ VERSION := -c 'import sys; print(*sys.version_info[:2], sep=".") if (3, 11) <= s
 PRESENT := $(if $(filter file,$(origin PYTHON)),$(shell $(BIN)/python $(VERSION) 2>/dev/null))
 WANTED := $(or $(PRESENT),$(shell $(PYTHON) $(VERSION)))
 
-.PHONY: course test test-oldest test-newest test-pythons lab student book bench same-twice audit clean
+.PHONY: course test test-oldest test-newest test-pythons hub-test lab student book bench same-twice audit clean
 
 course: .venv/ready  ## run every lesson and build the book
 	$(BIN)/babyagi course
@@ -32,6 +32,10 @@ test-newest:  ## the tests with the newest versions that the ranges allow
 
 test-pythons: .venv/tested  ## install the course with the oldest and the newest Python found here, and run lesson 0 (minutes, gigabytes)
 	BABYAGI_PYTHONS=1 $(BIN)/python -m pytest tests/test_installation.py -k really
+
+hub-test: .venv/ready  ## six learners at once on a real JupyterHub: time and memory (minutes, nothing else running)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[hub,book]"
+	$(BIN)/python benchmarks/hub.py
 
 lab: .venv/ready  ## JupyterLab in this folder, so that the notebooks' links to the book work
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
