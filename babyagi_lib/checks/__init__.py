@@ -6,11 +6,11 @@ Every check is itself tested: it passes the solution, and fails seeded mutants w
 There is one module for each lesson's checks.
 """
 
-from babyagi_lib.checks.adapters import bottleneck, parameter_count, pooling
+from babyagi_lib.checks.adapters import bottleneck, lora, parameter_count, pooling
 from babyagi_lib.checks.bce import gradient_checker, logistic_gradient, stable_loss
 from babyagi_lib.checks.fewshot import centroid, episode, pair_loss
 from babyagi_lib.checks.ner import alignment, extraction, input_adapter
-from babyagi_lib.checks.pretraining import causal_mask, masking, perplexity
+from babyagi_lib.checks.pretraining import attention_head, causal_mask, masking, perplexity
 from babyagi_lib.checks.rl import epsilon_schedule, q_update, value_iteration
 from babyagi_lib.checks.start import cosine
 from babyagi_lib.checks.verdict import EXERCISES, Verdict
@@ -19,6 +19,7 @@ __all__ = [
     "EXERCISES",
     "Verdict",
     "alignment",
+    "attention_head",
     "bottleneck",
     "causal_mask",
     "centroid",
@@ -29,6 +30,7 @@ __all__ = [
     "gradient_checker",
     "input_adapter",
     "logistic_gradient",
+    "lora",
     "masking",
     "pair_loss",
     "parameter_count",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import _thread
 import functools
 import linecache
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from babyagi_lib import journal
+from babyagi_lib.checks.answers import Wrong, describe
+from babyagi_lib.checks.limit import within
 
-LIMIT = 10.0  # seconds that an answer may take; the slowest right one takes about one
+LIMIT = 10.0  # seconds that an answer may take; the slowest right one takes about one second
 SOLUTION = "# @title Solution"  # how a notebook's solution cells begin
 LIBRARY = Path(__file__).parents[1]
 EXERCISES: dict[str, list[str]] = {}  # the checks of each lesson, filled as they are defined
@@ -33,10 +32,6 @@ class Verdict:
         return f"{self.status.capitalize()}: {self.message}"
 
 
-class Wrong(Exception):
-    """Raised inside a check with what is wrong, in the learner's terms."""
-
-
 def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Turn a function that raises `Wrong`, or returns praise, into a check of a lesson that returns a `Verdict`.
 
@@ -48,15 +43,18 @@ def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdic
 
         @functools.wraps(check)
         def run(attempt: Callable) -> Verdict:
+            if not callable(attempt):
+                told = "give the check your function itself, by its name and without calling it"
+                return Verdict("not yet", f"{told}; it got {describe(attempt)}.")
+            watched = _Watched(attempt)
             try:
-                with _time_limit():
-                    praise = check(attempt)
+                praise = within(LIMIT, lambda: check(watched))
             except (Wrong, TimeoutError) as wrong:
                 return Verdict("not yet", str(wrong))
             except Exception as error:  # whatever the learner's code raises is an answer to the learner, not a crash
                 if isinstance(error, NotImplementedError) and (not str(error) or str(error).startswith("exercise")):
                     return Verdict("not attempted yet", "fill in the function above and run this cell again.")
-                return Verdict("not yet", _blame(error))
+                return Verdict("not yet", _blame(error, watched))
             return Verdict("correct", praise + _noted(lesson, check.__name__, attempt))
 
         return run
@@ -64,52 +62,31 @@ def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdic
     return decorate
 
 
-@contextmanager
-def _time_limit() -> Iterator[None]:
-    """Stop an answer that does not end, as if the learner had pressed the stop button.
+class _Watched:
+    """A learner's function that remembers what it returned last, so that a message can name it."""
 
-    Raises:
-        TimeoutError: it took longer than LIMIT.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can be interrupted
-        return
-    late = threading.Event()
+    def __init__(self, attempt: Callable) -> None:
+        self.attempt = attempt
+        self.calling = False
+        self.returned: Any = None
 
-    def interrupt() -> None:
-        late.set()
-        _thread.interrupt_main()
-
-    # Where a shell runs Python in the background, interruptions are ignored, and the timer would ring unheard.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        timer = threading.Timer(LIMIT, interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()  # an interruption that is already on its way arrives here, not in the learner's next line
-    except KeyboardInterrupt:
-        if not late.is_set():
-            raise  # it was the learner who pressed it
-        raise TimeoutError(
-            f"your code took longer than {LIMIT:.0f} seconds and was stopped. Is there a loop that never ends?"
-        ) from None
-    finally:
-        if before is not None:  # else it was set by something other than Python
-            signal.signal(signal.SIGINT, before)
+    def __call__(self, *arguments: Any) -> Any:
+        self.calling = True
+        self.returned = self.attempt(*arguments)
+        self.calling = False
+        return self.returned
 
 
-def _blame(error: Exception) -> str:
-    """What was raised and at which of the learner's lines; if at none, the check stumbled over what it was given."""
+def _blame(error: Exception, watched: _Watched) -> str:
+    """What was raised and at which of the learner's lines; if at none of them, what the check was given."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if not Path(f.filename).is_relative_to(LIBRARY) and "site-packages" not in f.filename]
     told = f"{type(error).__name__}: {error}"
-    if not theirs:
-        return f"the check cannot use what your code returned ({told})."
-    return f"your code raised {told}" + (f", at `{theirs[-1].line}`." if theirs[-1].line else ".")
+    if theirs:
+        return f"your code raised {told}" + (f", at `{theirs[-1].line}`." if theirs[-1].line else ".")
+    if watched.calling:
+        return f"calling your function raised {told}."
+    return f"the check cannot use what your code returned, {describe(watched.returned)} ({told})."
 
 
 def _noted(lesson: str, name: str, attempt: Callable) -> str:
