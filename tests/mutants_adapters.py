@@ -690,7 +690,7 @@ MUTANTS = [
     ),
     (checks.pooling, lambda states, mask: states.sum() / mask.sum(), "has the shape ()"),
     (checks.pooling, lambda states, mask: "mean", "you return the str 'mean'"),
-    (checks.bottleneck, InPlace, "not `states += ...`"),
+    (checks.bottleneck, InPlace, "changes a tensor in place"),
     (checks.bottleneck, SoftmaxOverBatch, "the other texts of the batch"),
     (checks.bottleneck, SoftmaxOverPieces, "the text's others"),
     (checks.bottleneck, NormOverBatch, "sees each state alone"),

@@ -26,11 +26,11 @@ def describe(value: Any) -> str:
         return "nothing"
     name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     name = name.removeprefix("builtins.").removeprefix("__main__.").replace("numpy.", "NumPy ")
+    if isinstance(value, str | int | float | complex | np.generic):
+        text = repr(value) if isinstance(value, str) else str(value)
+        return f"the {name} {text if len(text) <= 40 else text[:40] + '…'}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"a {name} of shape {tuple(value.shape)} with {str(value.dtype).removeprefix('torch.')} entries"
-    if isinstance(value, str | int | float | complex):
-        text = repr(value)
-        return f"the {name} {text if len(text) <= 40 else text[:40] + '…'}"
     if isinstance(value, Sized) and not isinstance(value, type):
         return f"a {name} of length {len(value)}"
     return f"a {name}"
@@ -103,6 +103,12 @@ def _text(values: NDArray[np.float64], digits: int) -> str:
     return "[" + ", ".join(_text(row, digits) for row in values) + "]"
 
 
-def is_rounded(found: float, wanted: float) -> int | None:
-    """The number of decimals if an answer is the right one rounded to at most seven of them, else None."""
-    return next((n for n in range(8) if found == round(wanted, n) != wanted), None)
+def rounded_to(found: NDArray[np.float64], wanted: NDArray[np.float64], eps: float = DOUBLE) -> int | None:
+    """The number of decimals, if answers of this precision are all the right ones rounded to one to seven decimals."""
+    slack = 4 * eps * np.maximum(1, np.abs(wanted))
+    if (np.abs(found - wanted) <= slack).all() or not np.any(found):
+        return None
+    for n in range(1, 8):
+        if (np.abs(found - found.round(n)) <= slack).all() and (np.abs(found - wanted) <= 0.5 * 0.1**n + slack).all():
+            return n
+    return None

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from babyagi_lib.checks import modules
 from babyagi_lib.checks.answers import Wrong, array, describe, number, precision, side_by_side
 from babyagi_lib.checks.verdict import exercise
 
@@ -200,8 +201,10 @@ def centroid(classify: Callable[[Vectors, NDArray, Vectors], Sequence[str]]) -> 
             if np.array_equal(found, guess):
                 raise Wrong(told + said)
         raise Wrong("some queries get another class than the one with the nearest mean." + said)
-    if _names(classify(support, labels, queries[:1]), 1)[0] != wanted[0]:
-        raise Wrong("a query that comes alone is answered differently from the same query among others.")
+    for name in np.unique(wanted):
+        alone = queries[wanted == name][:1]
+        if _names(classify(support.copy(), labels.copy(), alone), 1)[0] != name:
+            raise Wrong("a query that comes alone is answered differently from the same query among others.")
     return f"all {len(queries)} queries go to the nearest mean, however many examples each class has."
 
 
@@ -219,7 +222,9 @@ def _names(answer: Any, queries: int) -> NDArray:
             f"your answer is {describe(answer)} and holds numbers; return the names, such as np.unique(labels)[column]."
         )
     if found.shape != (queries,):
-        raise Wrong(f"{queries} queries should get {queries} names; your answer has the shape {found.shape}.")
+        raise Wrong(
+            f"one name is needed for each query: {queries} queries, and your answer has the shape {found.shape}."
+        )
     return found
 
 
@@ -354,7 +359,8 @@ def pair_loss(loss: Callable[[Tensor, Tensor], Tensor]) -> str:
     for value, (given, vectors, labels) in zip(found, inputs, strict=True):
         if not value.requires_grad:
             raise Wrong("the value is right, but no gradient flows: something on the way is detached.")
-        (gradient,) = torch.autograd.grad(value.sum(), given, allow_unused=True)
+        with modules.changes_in_place_named():
+            (gradient,) = torch.autograd.grad(value.sum(), given, allow_unused=True)
         slopes, single = _slopes(vectors, labels), precision(value) > 1e-8
         if gradient is None or not torch.allclose(gradient, slopes, rtol=1e-4, atol=1e-5 if single else 1e-6):
             gap = float((slopes - (0 if gradient is None else gradient)).abs().max())

@@ -71,23 +71,29 @@ def output(made: nn.Module, *inputs: Tensor, shape: tuple[int, ...], what: str) 
     return out
 
 
+@contextmanager
+def changes_in_place_named() -> Iterator[None]:
+    """Gradients that are computed here and meet a tensor that was changed in place raise `Wrong`, which says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "inplace operation" not in str(error):
+            raise
+        raise Wrong(
+            "your code changes a tensor in place that the gradient needs as it was, so training would stop with an "
+            "error: write `x = x + ...`, not `x += ...`."
+        ) from None
+
+
 def backward(loss: Tensor) -> None:
     """Send gradients back, if any parameter or input has a part in the loss.
 
     Raises:
         Wrong: a tensor was changed in place that the gradient needs.
     """
-    if not loss.requires_grad:
-        return
-    try:
-        loss.backward()
-    except RuntimeError as error:
-        if "inplace operation" not in str(error):
-            raise
-        raise Wrong(
-            "your forward changes a tensor in place that the gradient needs as it was, so training would stop with an "
-            "error: write `states + ...`, not `states += ...`."
-        ) from None
+    if loss.requires_grad:
+        with changes_in_place_named():
+            loss.backward()
 
 
 def train_at_random(parameters: list[nn.Parameter]) -> None:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from babyagi_lib.checks.answers import Wrong, array, describe, is_rounded, number, precision, side_by_side
+from babyagi_lib.checks.answers import SINGLE, Wrong, array, describe, number, precision, rounded_to, side_by_side
 from babyagi_lib.checks.verdict import exercise
 from babyagi_lib.tagging import IGNORE
 
@@ -224,7 +224,7 @@ def _random_pieces(inputs: Tensor, replaced: Tensor, special: Collection[int], v
     if len(pieces.unique()) == 1:
         raise Wrong("all replaced pieces become the same piece: draw one for each.")
     missing, by_chance = ordinary - len(pieces.unique()), ordinary * (1 - 1 / ordinary) ** len(pieces)
-    if missing > 6 * by_chance + 0.5:
+    if missing > by_chance + 6 * math.sqrt(by_chance) + 0.5:
         raise Wrong(f"random pieces are drawn from {len(pieces.unique())} of the {ordinary} ordinary ones only.")
     for dim, each in ((0, "row"), (1, "column")):
         place = replaced.nonzero()[:, dim]
@@ -279,8 +279,9 @@ def perplexity(compute: Callable[[Sequence[Sequence[float]]], float]) -> str:
                 raise Wrong(told + said)
         if not math.isfinite(found) or found > 1e50:
             raise Wrong("the number explodes: divide the summed loss by the number of pieces before exp." + said)
-        if is_rounded(found, wanted) is not None:
-            raise Wrong("the number is rounded; return it as it is." + said)
+        decimals = rounded_to(np.array([found]), np.array([wanted]), max(SINGLE, precision(answer)))
+        if decimals is not None:
+            raise Wrong(f"the number is rounded to {decimals} decimals; return it as it is." + said)
         raise Wrong("this is not exp of the mean loss over all pieces of all documents." + said)
     return "exp of the mean loss over all pieces: 8 equally likely candidates give 8."
 
