@@ -297,6 +297,29 @@ class HalfAsWide(Right):
         super().__init__(hidden, hidden // 2)
 
 
+class Seeded(Right):
+    def __init__(self, hidden, size):
+        torch.manual_seed(0)
+        super().__init__(hidden, size)
+
+
+class OnlyInTraining(Right):
+    def detour(self, states):
+        return super().detour(states) if self.training else 0 * states
+
+
+class Tied(Right):
+    """The way up is the way down, turned round."""
+
+    def __init__(self, hidden, size):
+        super().__init__(hidden, size)
+        del self.up
+        self.gate = nn.Parameter(torch.zeros(hidden))
+
+    def detour(self, states):
+        return torch.relu(self.down(states)) @ self.down.weight * self.gate
+
+
 class Drifting(Right):
     def forward(self, states):
         with torch.no_grad():
@@ -467,6 +490,24 @@ class LoRASeeded(LoRA):
     def __init__(self, linear, rank, alpha):
         torch.manual_seed(0)
         super().__init__(linear, rank, alpha)
+
+
+class LoRASameEach(LoRA):
+    """Random numbers, and the same for each layer."""
+
+    def __init__(self, linear, rank, alpha):
+        super().__init__(linear, rank, alpha)
+        draw = torch.Generator().manual_seed(0)
+        nn.init.normal_(self.A.weight, generator=draw)
+
+
+class LoRAMergesForUse(LoRA):
+    """Puts B A into the weight in eval mode."""
+
+    def train(self, mode=True):
+        if self.training and not mode:
+            self.linear.weight.data += self.scale * self.B.weight.data @ self.A.weight.data
+        return super().train(mode)
 
 
 class LoRAWithNonlinearity(LoRA):
@@ -702,6 +743,9 @@ MUTANTS = [
     (checks.bottleneck, WithNorm, "expected 80"),
     (checks.bottleneck, NoBias, "expected 80"),
     (checks.bottleneck, HalfAsWide, "expected 80"),
+    (checks.bottleneck, Seeded, "set no seed"),
+    (checks.bottleneck, OnlyInTraining, "must reach the way down"),
+    (checks.bottleneck, Tied, "expected 80"),
     (checks.bottleneck, Drifting, "changes a weight"),
     (checks.bottleneck, lambda hidden, size: lambda states: states, "expected an nn.Module"),
     (checks.bottleneck, lambda hidden, size: None, "makes nothing; expected an nn.Module"),
@@ -731,6 +775,8 @@ MUTANTS = [
     (checks.lora, LoRAOneMatrix, "or transposed. Yours would change"),
     (checks.lora, LoRATrainsBias, "not frozen"),
     (checks.lora, LoRASeeded, "set no seed"),
+    (checks.lora, LoRASameEach, "start with the same A"),
+    (checks.lora, LoRAMergesForUse, "in eval mode the weight"),
     (checks.lora, LoRAWithNonlinearity, "is not linear(x)"),
     (checks.lora, LoRATwoDimensions, "RuntimeError"),
     (checks.lora, LoRASwapped, "the other way round"),

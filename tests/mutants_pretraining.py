@@ -180,6 +180,32 @@ def one_fate_for_a_row(ids, special, mask_id, vocabulary, share, draw):
     return torch.where(chosen & hides, mask_id, torch.where(chosen, other, ids)), labels
 
 
+def same_kinds(ids, special, mask_id, vocabulary, share, draw):
+    """Draws pieces of the vocabulary, and hides them wherever they stand."""
+    kinds = torch.rand(vocabulary, generator=draw) < share
+    return masked_at(kinds[ids], ids, special, mask_id, vocabulary, draw)
+
+
+def first_fates(ids, special, mask_id, vocabulary, share, draw):
+    """The first 80% of the chosen pieces are hidden, the next 10% replaced."""
+    _, labels = pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, draw)
+    at = (labels != -100).flatten().nonzero()[:, 0]
+    ordinary = torch.tensor([i for i in range(vocabulary) if i not in special])
+    inputs, a, b = ids.flatten().clone(), int(0.8 * len(at)), int(0.9 * len(at))
+    inputs[at[:a]] = mask_id
+    inputs[at[a:b]] = ordinary[torch.randint(len(ordinary), (b - a,), generator=draw)]
+    return inputs.view_as(ids), labels
+
+
+def next_piece(ids, special, mask_id, vocabulary, share, draw):
+    """A piece becomes the next one of the vocabulary."""
+    inputs, labels = pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, draw)
+    ordinary = torch.tensor([i for i in range(vocabulary) if i not in special])
+    after = torch.arange(vocabulary)
+    after[ordinary] = ordinary.roll(-1)
+    return torch.where((inputs != ids) & (inputs != mask_id), after[ids], inputs), labels
+
+
 def inverted_labels(ids, *rest):
     inputs, labels = pretraining.mask_tokens(ids, *rest)
     return inputs, torch.where(labels == -100, ids, -100)
@@ -434,6 +460,9 @@ MUTANTS = [
     (checks.masking, same_columns, "in some columns far more"),
     (checks.masking, every_nth, "almost the same number"),
     (checks.masking, spans, "not for runs of pieces"),
+    (checks.masking, same_kinds, "kinds of pieces far more"),
+    (checks.masking, first_fates, "far more pieces are turned into [MASK]"),
+    (checks.masking, next_piece, "ordinary ones only"),
     (checks.masking, one_fate_for_a_row, "in some rows far more pieces are turned into [MASK]"),
     (checks.masking, inverted_labels, "the labels are inverted"),
     (checks.masking, one_random_piece, "become the same piece"),
@@ -465,6 +494,10 @@ MUTANTS = [
     (checks.attention_head, head(mask=lambda s, a: s + a), "added to the scores as 0 and 1"),
     (checks.attention_head, head(mask=lambda s, a: s.masked_fill(~a, -1)), "sets a score to -1"),
     (checks.attention_head, lambda x, q, k, v, a: attend(x, k, q, v, a), "queries and keys are swapped"),
+    (checks.attention_head, lambda x, q, k, v, a: attend(x, q, v, k, a), "keys and values are swapped"),
+    (checks.attention_head, lambda x, q, k, v, a: attend(x, v, k, q, a), "queries and values are swapped"),
+    (checks.attention_head, lambda x, q, k, v, a: attend(x, q, k, k, a), "the keys stand for the values"),
+    (checks.attention_head, head(mask=lambda s, a: s + (1 - a.float()) * -torch.inf), "0 times infinity"),
     (checks.attention_head, head(output=lambda w, s, v, x: w), "these are the weights"),
     (checks.attention_head, head(output=lambda w, s, v, x: w @ x), "applied to the states"),
     (checks.attention_head, head(output=lambda w, s, v, x: w.T @ v), "before they meet the values"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,23 +11,28 @@ from torch import Tensor, nn
 
 from babyagi_lib.checks.answers import Wrong, describe
 
+SEED = 60_221  # a number that no learner's class sets by itself
+
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's own generator starts at a seed here, and goes on afterwards where it was."""
+def own_generator() -> Iterator[None]:
+    """Torch's own generator starts at SEED here, and goes on afterwards where it was."""
     with torch.random.fork_rng(devices=()):
-        torch.manual_seed(seed)
+        torch.manual_seed(SEED)
         yield
 
 
-def module(made: Any) -> nn.Module:
-    """The module that the learner's class made.
+def made_by(make: Callable[..., Any], *arguments: Any) -> nn.Module:
+    """The module that the learner's class makes, within `own_generator`.
 
     Raises:
-        Wrong: it is none.
+        Wrong: it is no module, or making it sets a seed.
     """
+    made = make(*arguments)
     if not isinstance(made, nn.Module):
         raise Wrong(f"the class makes {describe(made)}; expected an nn.Module.")
+    if torch.initial_seed() != SEED:
+        raise Wrong("your class sets torch's seed, so that all layers start alike: set no seed inside the class.")
     return made
 
 

@@ -164,7 +164,8 @@ def input_adapter(make: Callable[[int], nn.Module]) -> str:
     """Check an input adapter class: `make(hidden)` gives a module `(embeddings, case_ids) -> embeddings`."""
     hidden = 8
     draw = torch.Generator().manual_seed(0)
-    adapter = modules.module(make(hidden))
+    with modules.own_generator():
+        adapter = modules.made_by(make, hidden)
     embeddings = torch.randn(4, 9, hidden, generator=draw).requires_grad_()
     case_ids = torch.arange(36).view(4, 9) * 7 % 5  # every case, at several places and beside several others
     out = modules.output(adapter, embeddings, case_ids, shape=(4, 9, hidden), what="embeddings")

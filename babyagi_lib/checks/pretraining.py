@@ -144,7 +144,7 @@ def _masked_well(
 
     ordinary = int((~is_special).sum())
     n = int(chosen.sum())
-    _independent(chosen, ~is_special, "chosen")
+    _independent(chosen, ~is_special, ids, "chosen")
     if abs(n / ordinary - share) > _margin(share, ordinary):
         raise Wrong(f"{n / ordinary:.1%} of the ordinary pieces were chosen, expected about {share:.0%}.")
     masked = inputs == mask_id
@@ -161,8 +161,8 @@ def _masked_well(
         raise Wrong(
             "the shares should be near 80%, 10% and 10%; draw once per piece and compare with 0.8 and 0.9." + said
         )
-    _independent(masked & chosen, chosen, "turned into [MASK]")
-    _random_pieces(inputs, chosen & changed & ~masked, special, vocabulary)
+    _independent(masked & chosen, chosen, ids, "turned into [MASK]")
+    _random_pieces(inputs, chosen & changed & ~masked, ids, special, vocabulary)
     return (
         f"{n / ordinary:.1%} chosen; of these {hidden:.1%} hidden, {other:.1%} replaced, {same:.1%} left; special tokens "
         "never."
@@ -174,36 +174,41 @@ def _margin(share: float, n: int) -> float:
     return 5 * math.sqrt(share * (1 - share) / n)
 
 
-def _independent(found: Tensor, among: Tensor, what: str) -> None:
+def _independent(found: Tensor, among: Tensor, ids: Tensor, what: str) -> None:
     """Raise `Wrong` unless the places found among others look as if each had been drawn by itself.
 
-    The numbers found in rows, in columns and next to each other are compared with what independent draws give; a
-    deviation of more than six standard errors counts.
+    The numbers found in rows, in columns, among equal pieces and next to each other are compared with what independent
+    draws give; a deviation of more than six standard errors counts.
     """
     rate = float(found.sum() / among.sum())
     both, pairs = float((found[:, 1:] & found[:, :-1]).sum()), float((among[:, 1:] & among[:, :-1]).sum())
     scores, margins = {}, {}
-    for dim, one in ((1, "row"), (0, "column")):
-        expected = among.sum(dim) * rate
-        rooms = expected > 0
-        # The mean squared deviation in units of its variance: 1, with a standard error of about sqrt(2 / rooms).
-        scores[one] = float(((found.sum(dim) - expected)[rooms] ** 2 / (expected * (1 - rate))[rooms]).mean())
-        margins[one] = 6 * math.sqrt(2 / int(rooms.sum()))
+    rows, columns = torch.meshgrid(*map(torch.arange, ids.shape), indexing="ij")
+    for one, group in {"row": rows, "column": columns, "kind of piece": ids}.items():
+        expected = torch.bincount(group[among]) * rate
+        number = torch.bincount(group[found], minlength=len(expected))[expected > 0]
+        expected = expected[expected > 0]
+        # The mean squared deviation in units of its variance: 1, with a standard error of about sqrt(2 / groups).
+        scores[one] = float(((number - expected) ** 2 / (expected * (1 - rate))).mean())
+        margins[one] = 6 * math.sqrt(2 / len(expected))
+    plurals = {"row": "rows", "column": "columns", "kind of piece": "kinds of pieces"}
     for one, score in scores.items():
+        plural = plurals[one]
         if score > 5 + margins[one]:
             raise Wrong(
-                f"in some {one}s far more pieces are {what} than in others: draw for each piece by itself, not for a "
+                f"in some {plural} far more pieces are {what} than in others: draw for each piece by itself, not for a "
                 f"whole {one}."
             )
     for one, score in scores.items():
+        plural = plurals[one]
         if score < 1 - margins[one]:
             raise Wrong(
-                f"in all {one}s almost the same number of pieces is {what}: draw for each piece by itself, not a fixed "
+                f"in all {plural} almost the same number of pieces is {what}: draw for each piece by itself, not a fixed "
                 f"number in each {one}."
             )
         if score > 1 + margins[one]:
             raise Wrong(
-                f"in some {one}s more pieces are {what} than by chance: draw for each piece by itself, not for runs of "
+                f"in some {plural} more pieces are {what} than by chance: draw for each piece by itself, not for runs of "
                 "pieces."
             )
     if abs(both - pairs * rate**2) > 6 * math.sqrt(pairs * rate**2 * (1 - rate**2)):
@@ -214,7 +219,7 @@ def _independent(found: Tensor, among: Tensor, what: str) -> None:
         )
 
 
-def _random_pieces(inputs: Tensor, replaced: Tensor, special: Collection[int], vocabulary: int) -> None:
+def _random_pieces(inputs: Tensor, replaced: Tensor, ids: Tensor, special: Collection[int], vocabulary: int) -> None:
     """Raise `Wrong` unless the pieces that stand for others are ordinary ones, each drawn by itself."""
     pieces, ordinary = inputs[replaced], vocabulary - len(special)
     if torch.isin(pieces, torch.tensor(sorted(special))).any():
@@ -226,14 +231,14 @@ def _random_pieces(inputs: Tensor, replaced: Tensor, special: Collection[int], v
     missing, by_chance = ordinary - len(pieces.unique()), ordinary * (1 - 1 / ordinary) ** len(pieces)
     if missing > by_chance + 6 * math.sqrt(by_chance) + 0.5:
         raise Wrong(f"random pieces are drawn from {len(pieces.unique())} of the {ordinary} ordinary ones only.")
-    for dim, each in ((0, "row"), (1, "column")):
-        place = replaced.nonzero()[:, dim]
+    rows, columns = replaced.nonzero().T
+    for each, place in {"of one row": rows, "of one column": columns, "that were alike": ids[replaced]}.items():
         together = place[:, None] == place[None, :]
         pairs = float(together.sum() - len(pieces)) / 2
         alike = float((together & (pieces[:, None] == pieces[None, :])).sum() - len(pieces)) / 2
         by_chance = pairs / ordinary
         if alike > by_chance + 6 * math.sqrt(by_chance) + 3:
-            raise Wrong(f"the replaced pieces of one {each} become the same piece: draw one for each piece.")
+            raise Wrong(f"the replaced pieces {each} become the same piece: draw one for each piece.")
 
 
 def _drawn_well(inputs_of: Callable[[torch.Generator], Tensor]) -> None:
@@ -358,6 +363,11 @@ def _attend_once(attend: Callable[..., Tensor], name: str, allowed: Tensor, size
             raise Wrong(told + said)
     if found.shape != wanted.shape:
         raise Wrong(f"the result has the shape {found.shape}, expected {wanted.shape}." + said)
+    if not np.isfinite(found).all() and size < 1:
+        raise Wrong(
+            "the result holds NaN or infinity, though the scores are small. 0 times infinity is NaN, and so is a softmax "
+            "over nothing: hide scores by masked_fill or torch.where." + said
+        )
     if not np.isfinite(found).all():
         raise Wrong(
             "the result holds NaN or infinity. Scores can be large, and exp of a large number overflows: subtract "
@@ -397,13 +407,13 @@ def _attended(
     scale: str = "width",
     axis: int | None = 1,
     hide: str = "before",
-    swapped: bool = False,
+    order: str = "qkv",
     output: str = "mean",
 ) -> NDArray:
     """The right answer in float64, or with another setting what a typical mistake computes."""
     queries, keys, values = states @ W_q, states @ W_k, states @ W_v
-    if swapped:
-        queries, keys = keys, queries
+    parts = {"q": queries, "k": keys, "v": values}
+    queries, keys, values = (parts[letter] for letter in order)
     d, width = W_q.shape
     by = {
         "width": math.sqrt(width),
@@ -469,7 +479,10 @@ _MISTAKEN_HEADS: dict[str, dict[str, Any]] = {
     "the mask sets a score to -1, and exp(-1) is not 0, so hidden positions still get weight: use minus infinity.": {
         "hide": "minus one where hidden"
     },
-    "queries and keys are swapped: row i holds the scores of query i against all keys.": {"swapped": True},
+    "queries and keys are swapped: row i holds the scores of query i against all keys.": {"order": "kqv"},
+    "keys and values are swapped: scores come from queries and keys, the result from values.": {"order": "qvk"},
+    "queries and values are swapped: scores come from queries and keys, the result from values.": {"order": "vkq"},
+    "the keys stand for the values, too: multiply the weights by states @ W_v.": {"order": "qkk"},
     "these are the weights; multiply them by the values.": {"output": "weights"},
     "the softmax is missing: the weights of a row must be positive and sum to 1.": {"output": "scores"},
     "the weights are applied to the states; apply them to the values, states @ W_v.": {"output": "states"},
