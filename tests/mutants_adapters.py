@@ -201,6 +201,13 @@ class WithDropout(Right):
         return self.up(self.drop(nn.functional.silu(self.down(states))))
 
 
+class RandomSlope(Right):
+    """Draws as many random numbers as there are negative ones."""
+
+    def detour(self, states):
+        return self.up(F.rrelu(self.down(states), training=self.training))
+
+
 class SoftmaxOverNumbers(Right):
     def detour(self, states):
         return self.up(self.down(states).softmax(dim=-1))
@@ -318,6 +325,11 @@ class Tied(Right):
 
     def detour(self, states):
         return torch.relu(self.down(states)) @ self.down.weight * self.gate
+
+
+class Squeezed(Right):
+    def forward(self, states):
+        return super().forward(states).squeeze()
 
 
 class Drifting(Right):
@@ -584,6 +596,10 @@ def count_by_flattening(model):
     return [len(flat), len(torch.cat(moved)) if moved else 0]
 
 
+def count_different_values(model):
+    return counted({tuple(p.flatten().tolist()): p for p in model.parameters()}.values())
+
+
 def by_names(*names):
     return lambda model: counted(p for n, p in model.named_parameters() if n.rpartition(".")[2] in names)
 
@@ -651,6 +667,7 @@ CASES = [
     (checks.bottleneck, adapters.Bottleneck),
     (checks.bottleneck, ByParameters),
     (checks.bottleneck, WithDropout),
+    (checks.bottleneck, RandomSlope),
     (checks.bottleneck, SoftmaxOverNumbers),
     (checks.bottleneck, Sequential),
     (checks.bottleneck, Squared),
@@ -746,6 +763,7 @@ MUTANTS = [
     (checks.bottleneck, Seeded, "set no seed"),
     (checks.bottleneck, OnlyInTraining, "must reach the way down"),
     (checks.bottleneck, Tied, "expected 80"),
+    (checks.bottleneck, Squeezed, "with the shape (11,)"),
     (checks.bottleneck, Drifting, "changes a weight"),
     (checks.bottleneck, lambda hidden, size: lambda states: states, "expected an nn.Module"),
     (checks.bottleneck, lambda hidden, size: None, "makes nothing; expected an nn.Module"),
@@ -785,6 +803,7 @@ MUTANTS = [
     (checks.lora, lambda linear, rank, alpha: linear.requires_grad_(False), "no trainable parameter"),
     (checks.parameter_count, by_names("weight"), "called `weight` are counted"),
     (checks.parameter_count, by_names("weight", "bias"), "called `weight` or `bias`"),
+    (checks.parameter_count, count_different_values, "two norms"),
     (checks.parameter_count, linear_layers_only, "only nn.Linear layers"),
     (checks.parameter_count, children_only, "belongs to no layer"),
     (checks.parameter_count, layers_as_wholes, "only the bias is trained"),

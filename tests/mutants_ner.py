@@ -248,6 +248,21 @@ class Padded(Adapter):
         nn.init.zeros_(self.case.weight)
 
 
+class DropoutOnSum(Adapter):
+    def forward(self, embeddings, case_ids):
+        return F.dropout(embeddings + self.case(case_ids), 0.1, self.training)
+
+
+class Normed(Adapter):
+    def forward(self, embeddings, case_ids):
+        return F.layer_norm(embeddings + self.case(case_ids), embeddings.shape[-1:])
+
+
+class Squeezed(Adapter):
+    def forward(self, embeddings, case_ids):
+        return super().forward(embeddings, case_ids).squeeze()
+
+
 class Multiplied(Adapter):
     def forward(self, embeddings, case_ids):
         return embeddings * (1 + self.case(case_ids))
@@ -384,7 +399,7 @@ MUTANTS = [
     (
         checks.alignment,
         lambda ids, tags: [None if y == -100 else y for y in align(ids, tags)],
-        "one label for each piece",
+        "a whole number, for each piece",
     ),
     (checks.alignment, lambda ids, tags: [-100, 3, 0, 5, -100], "one label per piece"),
     (checks.extraction, appending, "changes the tags"),
@@ -397,10 +412,15 @@ MUTANTS = [
     (checks.extraction, lambda tags: [(a, b, k) for k, a, b in extract(tags)], "every entity is (type, start, end)"),
     (checks.extraction, lambda tags: [(k, a) for k, a, b in extract(tags)], "every entity is (type, start, end)"),
     (checks.extraction, lambda tags: [(k, str(a), "end") for k, a, b in extract(tags)], "whole numbers"),
+    (checks.extraction, lambda tags: [(k, a, b - a) for k, a, b in extract(tags)], "the length"),
+    (checks.extraction, lambda tags: list({k: (k, a, b) for k, a, b in extract(tags)}.values()), "missing"),
     (checks.extraction, lambda tags: 2 * extract(tags), "twice"),
     (checks.extraction, lambda tags: len(extract(tags)), "you return the int 0"),
     (checks.input_adapter, Padded, "'lower'"),
     (checks.input_adapter, lambda hidden: Padded(hidden, padding_idx=4), "'no letters'"),
+    (checks.input_adapter, DropoutOnSum, "in training, dropout acts on the embeddings"),
+    (checks.input_adapter, Normed, "add them to the embeddings as they are"),
+    (checks.input_adapter, Squeezed, "a text of one piece"),
     (checks.input_adapter, Multiplied, "add them"),
     (checks.input_adapter, Detached, "does not pass through"),
     (checks.input_adapter, Alone, "already changes the embeddings"),

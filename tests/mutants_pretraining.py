@@ -314,7 +314,7 @@ def attend_by_loop(states, W_q, W_k, W_v, allowed):
 
 
 def attend_by_einsum(states, W_q, W_k, W_v, allowed):
-    scaled = torch.einsum("id,dh,eh,je->ij", states, W_q / 2, W_k, states)
+    scaled = torch.einsum("id,dh,eh,je->ij", states, W_q / math.sqrt(5), W_k, states)
     weights = F.softmax(torch.where(allowed, scaled, torch.tensor(-1e9)), dim=-1)
     return torch.einsum("ij,jd,dh->ih", weights, states, W_v)
 
@@ -493,6 +493,11 @@ MUTANTS = [
     (checks.attention_head, head(mask=lambda s, a: s - (~a).float()), "added to the scores as 0 and 1"),
     (checks.attention_head, head(mask=lambda s, a: s + a), "added to the scores as 0 and 1"),
     (checks.attention_head, head(mask=lambda s, a: s.masked_fill(~a, -1)), "sets a score to -1"),
+    (checks.attention_head, head(mask=lambda s, a: s.masked_fill(~a, -100)), "-100, which is not low enough"),
+    (checks.attention_head, head(mask=lambda s, a: s.masked_fill(~a, -1000)), "-1000, which is not low enough"),
+    (checks.attention_head, head(mask=lambda s, a: s - 100 * (~a)), "a causal mask and large scores"),
+    (checks.attention_head, head(scale=lambda x, k: int(k.shape[1] ** 0.5)), "are not the means"),
+    (checks.attention_head, head(weigh=lambda s, a: F.dropout(s.softmax(1), 0.1)), "are not the means"),
     (checks.attention_head, lambda x, q, k, v, a: attend(x, k, q, v, a), "queries and keys are swapped"),
     (checks.attention_head, lambda x, q, k, v, a: attend(x, q, v, k, a), "keys and values are swapped"),
     (checks.attention_head, lambda x, q, k, v, a: attend(x, v, k, q, a), "queries and values are swapped"),
@@ -502,8 +507,8 @@ MUTANTS = [
     (checks.attention_head, head(output=lambda w, s, v, x: w @ x), "applied to the states"),
     (checks.attention_head, head(output=lambda w, s, v, x: w.T @ v), "before they meet the values"),
     (checks.attention_head, head(output=lambda w, s, v, x: (w @ v).T), "the result is transposed"),
-    (checks.attention_head, head(output=lambda w, s, v, x: (w @ v)[None]), "has the shape (1, 6, 4)"),
-    (checks.attention_head, head(output=lambda w, s, v, x: (w @ v).mean(0)), "has the shape (4,)"),
+    (checks.attention_head, head(output=lambda w, s, v, x: (w @ v)[None]), "has the shape (1, 6, 5)"),
+    (checks.attention_head, head(output=lambda w, s, v, x: (w @ v).mean(0)), "has the shape (5,)"),
     (checks.attention_head, head(output=lambda w, s, v, x: (w @ v).sum()), "you return one number"),
     (checks.attention_head, head(mask=lambda s, a: s * 0 + a.where(a, 0), weigh=lambda s, a: s), "are not the means"),
     (checks.attention_head, head(weigh=by_hand_overflowing), "exp of a large number overflows"),

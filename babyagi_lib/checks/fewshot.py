@@ -192,7 +192,7 @@ def centroid(classify: Callable[[Vectors, NDArray, Vectors], Sequence[str]]) -> 
         wanted = _centroids(support, labels, queries)
         if np.array_equal(found, wanted):
             continue
-        said = f" {np.mean(found == wanted):.0%} of your {len(queries)} answers are right."
+        said = f" {np.sum(found == wanted)} of your {len(queries)} answers are right."
         for told, mistake in _MISTAKES.items():
             try:
                 guess = _centroids(support, labels, queries, **mistake)

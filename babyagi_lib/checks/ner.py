@@ -34,7 +34,7 @@ def alignment(align: Callable[[Sequence[int | None], Sequence[int]], list[int]])
         first = [w is not None and (i == 0 or word_ids[i - 1] != w) for i, w in enumerate(word_ids)]
         wanted = [tags[w] if here else IGNORE for here, w in zip(first, word_ids, strict=True)]
         given = list(word_ids), list(tags)
-        answer = array(align(*given), "a list with one label for each piece")
+        answer = array(align(*given), "a list with one label, a whole number, for each piece")
         if given != (word_ids, tags):
             raise Wrong("your function changes the lists that it was given; leave word_ids and tags as they are.")
         if answer.ndim != 1:
@@ -74,7 +74,7 @@ def extraction(extract: Callable[[Sequence[str]], list[Mention]]) -> str:
 
     named = [
         ("no entity at all", ["O", "O"]),
-        ("an entity in the middle", ["O", "B-PER", "I-PER", "O"]),
+        ("an entity in the middle", ["O", "O", "B-PER", "I-PER", "O"]),
         ("an entity at the beginning", ["B-PER", "I-PER", "O", "O"]),
         ("an entity that ends with the sentence", ["O", "B-LOC", "I-LOC"]),
         ("a sentence of one word", ["B-ORG"]),
@@ -105,7 +105,7 @@ def extraction(extract: Callable[[Sequence[str]], list[Mention]]) -> str:
                 "the entities of the sentence before are still there: make the list inside the function, not as a "
                 "default argument or outside." + said
             )
-        _diagnose(found, wanted, sentence, said)
+        _diagnose(name, found, wanted, sentence, said)
     return "on 300 random sentences your entities are seqeval's."
 
 
@@ -135,10 +135,12 @@ def _mentions(answer: object) -> list[Mention]:
     return sorted(found, key=lambda m: (m[1], m[2]))
 
 
-def _diagnose(found: list[Mention], wanted: list[Mention], sentence: Sequence[str], said: str) -> None:
+def _diagnose(name: str, found: list[Mention], wanted: list[Mention], sentence: Sequence[str], said: str) -> None:
     """Raise `Wrong` with the mistake behind wrong entities of one sentence."""
     if found == [(kind, start, end - 1) for kind, start, end in wanted]:
         raise Wrong("your ends point at the last word; this course's ends are one past it, as in Python slices." + said)
+    if found == [(kind, start, end - start) for kind, start, end in wanted]:
+        raise Wrong("your third number is the length; return the end, one past the last word." + said)
     if found == [(kind, start + 1, end + 1) for kind, start, end in wanted]:
         raise Wrong("your words are counted from 1; the first word is 0." + said)
     if found == [(sentence[start], start, end) for _, start, end in wanted]:
@@ -147,9 +149,9 @@ def _diagnose(found: list[Mention], wanted: list[Mention], sentence: Sequence[st
         raise Wrong("a type may have a hyphen in its name: cut after the first one only, as tag[2:] does." + said)
     if set(found) == set(wanted):
         raise Wrong("an entity stands in your list twice." + said)
-    if wanted and wanted[-1][2] == len(sentence) and found == wanted[:-1]:
+    if not found and name == "an entity that ends with the sentence":
         raise Wrong("the entity that runs to the end of the sentence is lost: nothing closes it." + said)
-    if wanted and wanted[0][1] == 0 and found == wanted[1:]:
+    if not found and name == "an entity at the beginning":
         raise Wrong("the entity at word 0 is lost: 0 counts as false, so compare the start with None." + said)
     if len(found) < len(wanted):
         raise Wrong(
@@ -170,9 +172,13 @@ def input_adapter(make: Callable[[int], nn.Module]) -> str:
     case_ids = torch.arange(36).view(4, 9) * 7 % 5  # every case, at several places and beside several others
     out = modules.output(adapter, embeddings, case_ids, shape=(4, 9, hidden), what="embeddings")
     if not modules.close(out, embeddings, 0):
+        if modules.close(adapter.eval()(embeddings.clone(), case_ids), embeddings, 0):
+            raise Wrong(
+                "in training, dropout acts on the embeddings that came in: it may act on the case vectors only."
+            )
         raise Wrong(
-            "a new adapter already changes the embeddings: start its weights at zero, or the encoder is disturbed "
-            "before it has learned."
+            "a new adapter already changes the embeddings: start its weights at zero and add them to the embeddings as "
+            "they are, or the encoder is disturbed before it has learned."
         )
     trainable = modules.trainable(adapter)
     expected, count = len(CASES) * hidden, sum(p.numel() for p in trainable)
