@@ -25,7 +25,7 @@ def pooling(pool: Callable[[Tensor, Tensor], Tensor]) -> str:
         mask = torch.tensor([[int(a <= i < b) for i in range(length)] for a, b in columns])[rows]
         states = torch.randn(len(mask), length, hidden, generator=draw) + 1
         _pool_one_batch(pool, states, mask)
-    return "padding has no say, on whichever side it stands."
+    return "padding does not count, on whichever side it is."
 
 
 def _pool_one_batch(pool: Callable[[Tensor, Tensor], Tensor], states: Tensor, mask: Tensor) -> None:
@@ -62,7 +62,7 @@ def _pool_one_batch(pool: Callable[[Tensor, Tensor], Tensor], states: Tensor, ma
     counts = mask.sum(dim=1).tolist()
     wrong = [i for i in range(len(mask)) if not same(wanted, i)]
     raise Wrong(
-        f"the result is not the mean of the real pieces. Wrong are the texts with "
+        f"the result is not the mean of the real pieces for texts with "
         f"{', '.join(str(counts[i]) for i in wrong)} real pieces of {mask.shape[1]}."
     )
 
@@ -137,7 +137,6 @@ def bottleneck(make: Callable[[int, int], nn.Module]) -> str:
 
 
 def _states(*shape: int, seed: int = 0) -> Tensor:
-
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -159,7 +158,7 @@ def _new_bottleneck(adapter: nn.Module, hidden: int, size: int) -> int:
         )
     parameters, trainable = list(adapter.parameters()), modules.trainable(adapter)
     if len(trainable) < len(parameters):
-        raise Wrong("some of the adapter's own parameters are frozen; all of them are there to be trained.")
+        raise Wrong("some of the adapter's own parameters are frozen; all of them should be trained.")
     wanted, count = 2 * hidden * size + hidden + size, sum(p.numel() for p in trainable)
     if count != wanted:
         raise Wrong(
@@ -169,7 +168,7 @@ def _new_bottleneck(adapter: nn.Module, hidden: int, size: int) -> int:
     modules.backward(out.square().sum())
     if not any(p.grad is not None and p.grad.any() for p in trainable if p.ndim > 1):
         raise Wrong(
-            "no gradient reaches either matrix of a new adapter, so it would stay as it is for ever: only the way up "
+            "no gradient reaches either matrix of a new adapter, so training would never change it: only the way up "
             "may start at zero, the way down needs random numbers, and neither may be detached."
         )
     if states.grad is None or not modules.close(states.grad, 2 * states):
@@ -292,7 +291,7 @@ def _new_lora(layer: nn.Module, linear: nn.Linear, rank: int) -> tuple[nn.Parame
     if B.any() and not A.any():
         raise Wrong(
             f"the matrix with rank x in_features numbers, {tuple(A.shape)}, starts at zero and the one with out_features x "
-            f"rank, {tuple(B.shape)}, at random. It should be the other way round: A, which meets x, is random, and B is "
+            f"rank, {tuple(B.shape)}, at random. It should be the other way round: A, which is applied to x, is random, and B is "
             "zero."
         )
     if B.any():
@@ -392,7 +391,7 @@ def _two_numbers(answer: object) -> tuple[int, int]:
 
 
 def _models() -> dict[str, nn.Module]:
-    """Models with what is easily forgotten or counted twice, by a description."""
+    """Models with parameters that are easily forgotten or counted twice, by a description of the model."""
 
     def frozen(module: nn.Module) -> nn.Module:
         return module.requires_grad_(False)

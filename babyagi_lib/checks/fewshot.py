@@ -83,7 +83,7 @@ def _drawn_from_the_generator(draw: Callable, labels: NDArray, episodes: Sequenc
 
 
 def _messages_are_alike(parts: Sequence[Sequence[int]], members: NDArray, what: str) -> None:
-    """Raise `Wrong` unless the messages of one category come about equally often in a part of many episodes.
+    """Raise `Wrong` unless the messages of one category stand about equally often in the support, or the query, of many episodes.
 
     Chi-squared has the mean m - 1 for m messages and about the variance 2 (m - 1).
     """
@@ -103,7 +103,7 @@ def _messages_are_alike(parts: Sequence[Sequence[int]], members: NDArray, what: 
 
 
 def _categories_do_not_share_places(draw: Callable) -> None:
-    """Raise `Wrong` if the first, third and seventh message of one category go with those of the others."""
+    """Raise `Wrong` if the same places are drawn in all categories of an episode."""
     size, shots = 12, 2
     labels = np.repeat(["card", "fee", "login", "order", "pin"], size)
     shared, pairs = 0, 0
@@ -120,7 +120,7 @@ def _categories_do_not_share_places(draw: Callable) -> None:
 
 
 def _episode(draw: Callable, labels: NDArray, ways: int, shots: int, queries: int, rng: np.random.Generator) -> Episode:
-    """One episode of the learner's, held against all that must be true of a single one."""
+    """One episode of the learner's, checked for everything that must hold of a single one."""
     given = labels.copy()
     answer = draw(given, ways, shots, queries, rng)
     form = "two sequences of indices into `labels`, support and query"
@@ -164,7 +164,10 @@ def _episode(draw: Callable, labels: NDArray, ways: int, shots: int, queries: in
         )
     asked = Counter(labels[query].tolist())
     if not set(asked) <= set(classes):
-        raise Wrong("the query asks about categories that are not in the support: nobody could know them." + told)
+        raise Wrong(
+            "the query asks about categories that are not in the support, so there is no example to learn them from."
+            + told
+        )
     if len(asked) != ways or set(asked.values()) != {queries}:
         raise Wrong(f"the query has {_counts(asked)} messages of its categories." + told)
     return tuple(support), tuple(query)
@@ -435,8 +438,8 @@ def _mistaken_for(batches: Sequence[tuple[Tensor, Tensor]], values: Sequence[flo
     """What wrong values say about the mistake behind them; one is named only if it explains the values of all batches."""
     one_kind = "a batch may have pairs of one kind only; average over the kinds that are there."
     mistakes: dict[str, dict[str, Any]] = {
-        "every vector is paired with itself too, with a cosine of 1 for free: leave out the diagonal.": {"own": True},
-        "own pairs are counted, and the like pairs drown among the unlike ones: two things to mend.": {
+        "every vector is paired with itself too, with a cosine of 1: leave out the diagonal.": {"own": True},
+        "every vector is paired with itself too, and all pairs weigh the same: leave out the diagonal, and average each kind by itself.": {
             "own": True,
             "weighed": False,
         },
@@ -446,7 +449,7 @@ def _mistaken_for(batches: Sequence[tuple[Tensor, Tensor]], values: Sequence[flo
         "the vectors are divided by the norm of the whole matrix; each row should have length one (dim=1).": {
             "cosine": "all"
         },
-        "all pairs weigh the same, so the few like pairs drown among the unlike ones: average each kind by itself, then the two means.": {
+        "all pairs weigh the same, so the many unlike pairs outweigh the few like ones: average each kind by itself, then the two means.": {
             "weighed": False
         },
         "this is the absolute error; square it.": {"power": 1},

@@ -51,9 +51,9 @@ def causal_mask(make: Callable[[int], Tensor]) -> str:
                 "no piece may look at itself. It may: its own piece is known, the next one is to be guessed." + shown
             )
         if (allowed & ~wanted).any():
-            raise Wrong("some piece looks into the future, and would be shown the answer." + shown)
+            raise Wrong("some piece looks into the future, where the answer stands." + shown)
         raise Wrong("some piece may not look at all pieces before it." + shown)
-    return "every piece sees itself and what came before, and nothing that comes after."
+    return "every piece sees itself and the pieces before it, and nothing after it."
 
 
 def _holds_booleans(answer: Any) -> bool:
@@ -113,7 +113,7 @@ def _masked(
 def _masked_well(
     inputs: Tensor, labels: Tensor, ids: Tensor, special: Collection[int], mask_id: int, vocabulary: int, share: float
 ) -> str:
-    """Raise `Wrong` unless one answer is well masked; else the praise."""
+    """The praise for one answer, or `Wrong` with its mistake."""
     is_special = torch.isin(ids, torch.tensor(sorted(special)))
     chosen, changed = labels != IGNORE, inputs != ids
     if (inputs == IGNORE).any() and not chosen.all():
@@ -283,7 +283,9 @@ def perplexity(compute: Callable[[Sequence[Sequence[float]]], float]) -> str:
             if math.isclose(found, guess, rel_tol=tolerance):
                 raise Wrong(told + said)
         if not math.isfinite(found) or found > 1e50:
-            raise Wrong("the number explodes: divide the summed loss by the number of pieces before exp." + said)
+            raise Wrong(
+                "the number is far too large: divide the summed loss by the number of pieces before exp." + said
+            )
         decimals = rounded_to(np.array([found]), np.array([wanted]), max(SINGLE, precision(answer)))
         if decimals is not None:
             raise Wrong(f"the number is rounded to {decimals} decimals; return it as it is." + said)
