@@ -437,6 +437,19 @@ class LoRABuffer(LoRA):
         return F.linear(x, self.W, self.b) + self.added(x)
 
 
+class LoRATensors(nn.Module):
+    """A and B are no parameters."""
+
+    def __init__(self, linear, rank, alpha):
+        super().__init__()
+        self.linear, self.scale = linear.requires_grad_(False), alpha / rank
+        self.A = torch.randn(rank, linear.in_features, requires_grad=True)
+        self.B = torch.zeros(linear.out_features, rank, requires_grad=True)
+
+    def forward(self, x):
+        return self.linear(x) + self.scale * x @ self.A.T @ self.B.T
+
+
 class LoRAHidden(LoRA):
     """The wrapped layer in a plain list, where no module looks."""
 
@@ -770,7 +783,7 @@ MUTANTS = [
     (checks.lora, with_switch(b=nn.init.normal_), "B must start at zero"),
     (checks.lora, with_switch(a=nn.init.zeros_), "both zero"),
     (checks.lora, with_switch(a=nn.init.zeros_, b=nn.init.normal_), "the other way round"),
-    (checks.lora, with_switch(a=nn.init.ones_), "rows of A are alike"),
+    (checks.lora, with_switch(a=nn.init.ones_), "rows of A are equal"),
     (checks.lora, with_switch(freeze=False), "not frozen"),
     (checks.lora, with_switch(scale=lambda alpha, rank: alpha), "by alpha alone"),
     (checks.lora, with_switch(scale=lambda alpha, rank: 1 / rank), "by the rank alone"),
@@ -782,6 +795,9 @@ MUTANTS = [
     (checks.lora, with_switch(scale=lambda alpha, rank: -alpha / rank), "subtracted"),
     (checks.lora, LoRACopies, "not a copy"),
     (checks.lora, LoRABuffer, "not a copy"),
+    (checks.lora, LoRATensors, "A plain tensor is no parameter"),
+    (checks.lora, with_switch(scale=lambda alpha, rank: 16 / rank), "is not linear(x) + alpha / rank"),
+    (checks.lora, lambda linear, rank, alpha: LoRA(linear, alpha, rank), "or transposed. Yours would change"),
     (checks.lora, LoRAHidden, "not in a plain list"),
     (checks.lora, LoRABiasTwice, "added twice"),
     (checks.lora, LoRANoBias, "is missing"),

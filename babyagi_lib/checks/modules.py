@@ -46,7 +46,8 @@ def trainable(made: nn.Module) -> list[nn.Parameter]:
     if not found:
         raise Wrong(
             "the module has no trainable parameter. Layers and nn.Parameters are found if they are attributes of the "
-            "module, or stand in an nn.ModuleList or nn.ParameterList; in a plain list they are not."
+            "module, or stand in an nn.ModuleList or nn.ParameterList; in a plain list they are not. A plain tensor is no "
+            "parameter."
         )
     return found
 
