@@ -57,6 +57,8 @@ def causal_mask(make: Callable[[int], Tensor]) -> str:
 
 
 def _holds_booleans(answer: Any) -> bool:
+    if isinstance(answer, np.ndarray) and answer.dtype == object:
+        answer = answer.tolist()
     if isinstance(answer, list | tuple):
         return all(map(_holds_booleans, answer))
     return isinstance(answer, bool) or str(getattr(answer, "dtype", "")).removeprefix("torch.") == "bool"
