@@ -25,7 +25,9 @@ def describe(value: Any) -> str:
     if value is None:
         return "nothing"
     name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
-    name = name.removeprefix("builtins.").removeprefix("__main__.").replace("numpy.", "NumPy ")
+    name = (
+        name.removeprefix("builtins.").removeprefix("__main__.").replace("numpy.", "NumPy ").replace("ndarray", "array")
+    )
     if isinstance(value, str | int | float | complex | np.generic):
         text = repr(value) if isinstance(value, str) else str(value)
         return f"the {name} {text if len(text) <= 40 else text[:40] + '…'}"
@@ -46,7 +48,8 @@ def array(found: Any, expected: str) -> NDArray[np.float64]:
         raise Wrong(f"your function returns nothing; return {expected}.")
     try:
         values = np.asarray(_plain(found))
-        if np.iscomplexobj(values) or values.dtype.kind in "OUSMm":
+        texts = values.dtype.kind == "O" and any(isinstance(entry, str | bytes) for entry in values.flat)
+        if texts or values.dtype.kind not in "biufO":
             raise TypeError
         return values.astype(np.float64)
     except (TypeError, ValueError, RuntimeError):  # text, a ragged list, an object; torch raises RuntimeError
@@ -69,9 +72,12 @@ def number(found: Any, expected: str = "one number") -> float:
 
 def precision(found: Any) -> float:
     """The rounding error of one operation in an answer's type: 2.2e-16 for Python's numbers and for float64."""
-    plain = _plain(found)
-    kind = getattr(plain, "dtype", None)
-    return float(np.finfo(kind).eps) if kind is not None and np.issubdtype(kind, np.floating) else DOUBLE
+    kind = getattr(found, "dtype", None)
+    if hasattr(found, "detach"):
+        import torch
+
+        return torch.finfo(kind).eps if kind.is_floating_point else DOUBLE
+    return float(np.finfo(kind).eps) if isinstance(kind, np.dtype) and kind.kind == "f" else DOUBLE
 
 
 def _plain(found: Any) -> Any:
