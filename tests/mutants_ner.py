@@ -399,7 +399,7 @@ MUTANTS = [
     (
         checks.alignment,
         lambda ids, tags: [None if y == -100 else y for y in align(ids, tags)],
-        "a whole number, for each piece",
+        "belong to no word",
     ),
     (checks.alignment, lambda ids, tags: [-100, 3, 0, 5, -100], "one label per piece"),
     (checks.extraction, appending, "changes the tags"),
