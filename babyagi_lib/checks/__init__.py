@@ -12,7 +12,7 @@ from babyagi_lib.checks.adapters import bottleneck, lora, parameter_count, pooli
 from babyagi_lib.checks.bce import gradient_checker, logistic_gradient, stable_loss
 from babyagi_lib.checks.fewshot import centroid, episode, pair_loss
 from babyagi_lib.checks.ner import alignment, extraction, input_adapter
-from babyagi_lib.checks.pretraining import causal_mask, masking, perplexity
+from babyagi_lib.checks.pretraining import attention_head, causal_mask, masking, perplexity
 from babyagi_lib.checks.rl import epsilon_schedule, q_update, value_iteration
 from babyagi_lib.checks.start import cosine
 from babyagi_lib.checks.verdict import EXERCISES, Verdict
@@ -21,6 +21,7 @@ __all__ = [
     "EXERCISES",
     "Verdict",
     "alignment",
+    "attention_head",
     "bottleneck",
     "causal_mask",
     "centroid",
