@@ -241,16 +241,20 @@ def naive_layout(read):
             return number
     columns = list(zip(*(row for _, row in read), strict=True))
     tags = [i for i, column in enumerate(columns) if sum(map(naive_tag, column)) > len(column) / 2]
+    digits = [all(field.isdigit() for field in column) for column in columns]
     if width == 2:
-        return (1, 0) if tags == [0] else (0, 1)
-    words = [i for i in range(width) if i not in tags and not all(field.isdigit() for field in columns[i])]
+        found = (1, 0) if tags == [0] and not digits[1] else (0, 1)
+        return read[0][0] if digits[found[0]] and len(read) > 1 else found
+    words = [i for i in range(width) if i not in tags and not digits[i]]
     word = words[0] if words else 0
     tags = [i for i in tags if i != word]
     types = {i: {field[2:] for field in columns[i] if naive_tag(field) and field != "O"} for i in tags}
     phrases = [i for i in tags if types[i] and types[i] <= sources.news.PHRASES]
     plain = [i for i in tags if not types[i]]
     names = [i for i in tags if i not in phrases and i not in plain]
-    if len(names) == 1 or (names and all(field.isdigit() for field in columns[0])):
+    if digits[word] and len(read) > 1:
+        return read[0][0]
+    if len(names) == 1 or (names and digits[0]):
         return word, names[0]
     if names or (phrases and not plain and phrases[-1] == width - 1):
         return read[0][0]

@@ -82,7 +82,8 @@ def test_formats_are_told_by_what_stands_in_the_columns(tmp_path, form, comment)
             "cannot tell which column holds the tags of names (column 1: Anna, sings; 2:",
         ),
         (["Anna NN B-NP", "sings VB B-VP"], "3: B-NP, B-VP"),
-        (["1 Anna PROPN B-NP", "2 sings VERB B-VP"], "cannot tell"),
+        (["1 Anna PROPN B-NP", "2 sings VERB B-VP"], "these are of phrases (column 1: 1, 2; 2: Anna, sings"),
+        (["1 B-PER", "2 O"], "holds the words; these are numbers (column 1: 1, 2; 2: B-PER, O)"),
     ],
 )
 def test_columns_that_could_be_two_formats_are_refused_with_what_they_hold(tmp_path, lines, said):
@@ -120,7 +121,12 @@ def test_iob1_becomes_iob2(tmp_path):
         ("Ana B-PER\nwon\n", 2, "expected 2 columns"),
         ("Ana B-PER\nwon x O\n", 2, "3 column"),
         ("a\n", 1, "expected a word and its tag at least"),
-        ("a b c\n", 1, "unknown tag 'c'"),
+        (
+            "a b c\nd e f\n",
+            1,
+            "unknown tag 'c'; expected O, B-TYPE or I-TYPE; no column holds such tags (column 1: a, d;",
+        ),
+        ("Anna S-PER\nsings O\nhere O\n", 1, "unknown tag 'S-PER'; expected O, B-TYPE or I-TYPE"),
         ("Ana B-PER\nwon X\n", 2, "unknown tag 'X'"),
         ("Ana B-PER\nCosta I-\n", 2, "unknown tag 'I-'"),
         ("Ana B-PER\nwon O\nOslo I-LOC\n", 3, "continues no mention"),

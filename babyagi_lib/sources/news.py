@@ -186,19 +186,21 @@ class Layout:
         columns: how many there are.
         word, tag: the two that are read.
         nested: columns with further tags, left out.
+        hint: the end of the message about an unknown tag, where no column holds tags.
     """
 
     columns: int
     word: int
     tag: int
     nested: tuple[int, ...] = ()
+    hint: str = ""
 
     @classmethod
     def of(cls, sentences: list[list[Row]], path: Path) -> Layout:
         """Recognise the format of a file by its content.
 
         Raises:
-            CorpusError: two columns could be the tags of names, or none but phrases.
+            CorpusError: two columns could be the tags of names, none is but those of phrases, or the words are numbers.
         """
         rows = [row for sentence in sentences for row in sentence]
         counts = Counter(len(fields) for _, fields in rows)
@@ -210,26 +212,31 @@ class Layout:
                 raise CorpusError(f"{path}:{number}: {len(fields)} column(s) in {shown!r}; expected {expected}")
         table = [[fields[i] for _, fields in rows] for i in range(columns)]
         are_tags = [2 * sum(map(_is_tag, column)) > len(column) for column in table]
-        if columns == 2:
-            return cls(2, 1, 0) if are_tags[0] and not are_tags[1] else cls(2, 0, 1)
         numbered = [all(map(str.isdigit, column)) for column in table]  # running numbers of words or sentences
         word = next((i for i in range(columns) if not numbered[i] and not are_tags[i]), 0)
         types = [{field[2:] for field in column if _is_tag(field) and field != "O"} for column in table]
         tags = [i for i in range(columns) if are_tags[i] and i != word]
-        names = [i for i in tags if types[i] and not types[i] <= PHRASES]
-        if len(names) == 1 or (names and numbered[0]):
-            return cls(columns, word, names[0], tuple(names[1:]))
+        if columns == 2:
+            word, tags = (1, [0]) if tags == [0] and word == 1 and not numbered[1] else (0, [1] if are_tags[1] else [])
+        names = [i for i in tags if types[i] and not (types[i] <= PHRASES and columns > 2)]
         only_o = [i for i in tags if not types[i]]
-        if names or (tags and not only_o and tags[-1] == columns - 1):  # two, or phrases only
-            shown = "; ".join(
-                f"{i + 1}: {', '.join(dict.fromkeys(c[:12] for c in column[:9]))}"[:60]
-                for i, column in enumerate(table[:6])
-            )
+        seen = "; ".join(
+            f"{i + 1}: {', '.join(dict.fromkeys(c[:12] for c in column[:9]))}"[:40]
+            for i, column in enumerate(table[:6])
+        )
+        unclear = None
+        if len(names) > 1 and not numbered[0]:
+            unclear = "cannot tell which column holds the tags of names"
+        elif tags and not names and not only_o and tags[-1] == columns - 1:
+            unclear = "cannot tell which column holds the tags of names; these are of phrases"
+        elif numbered[word] and len(rows) > 1:
+            unclear = "cannot tell which column holds the words; these are numbers"
+        if unclear:
             raise CorpusError(
-                f"{path}:{rows[0][0]}: cannot tell which column holds the tags of names (column {shown}); "
-                "keep the word and its tag in two columns"
+                f"{path}:{rows[0][0]}: {unclear} (column {seen}); keep the word and its tag in two columns"
             )
-        return cls(columns, word, only_o[-1] if only_o else columns - 1)
+        tag = (names or only_o[-1:] or [columns - 1])[0]
+        return cls(columns, word, tag, tuple(names[1:]), "" if tags else f"; no column holds such tags (column {seen})")
 
     def report(self) -> str | None:
         """One line about a format that is not simply the word first and its tag last; None if it is."""
@@ -273,10 +280,10 @@ def _tagged(sentences: list[list[Row]], layout: Layout, path: Path) -> list[Sent
                 )
         words = [fields[layout.word] for _, fields in sentence]
         found.append((words, [fields[layout.tag] for _, fields in sentence], [number for number, _ in sentence]))
-    return _checked(found, lambda number: f"{path}:{number}")
+    return _checked(found, lambda number: f"{path}:{number}", layout.hint)
 
 
-def _checked(sentences: list[Sentence], place: Place) -> list[Sentence]:
+def _checked(sentences: list[Sentence], place: Place, hint: str = "") -> list[Sentence]:
     """Check every word and every tag, and turn the tags into IOB2."""
     for words, tags, numbers in sentences:
         for word, tag, number in zip(words, tags, numbers, strict=True):
@@ -285,7 +292,7 @@ def _checked(sentences: list[Sentence], place: Place) -> list[Sentence]:
             if damage := DAMAGE.search(word + tag) or re.search(r"[ \t\n]", word):
                 raise CorpusError(f"{place(number)}: the character {damage[0]!r} cannot be part of a word or tag")
             if not _is_tag(tag):
-                raise CorpusError(f"{place(number)}: unknown tag {tag[:60]!r}; expected O, B-TYPE or I-TYPE")
+                raise CorpusError(f"{place(number)}: unknown tag {tag[:60]!r}; expected O, B-TYPE or I-TYPE{hint}")
     return _to_iob2(sentences, place)
 
 
