@@ -612,6 +612,10 @@ def test_gamma_must_be_a_discount(lake, gamma):
             exact.expected_return(lake, np.zeros(16, int), 3, gamma)
 
 
+def test_sweeps_end_where_rounding_leaves_nothing_to_gain():
+    assert exact.value_iteration(cycle(1e9, -1e9), 0.5).sweeps < 100
+
+
 @pytest.mark.parametrize("outcomes", [1, 3])
 def test_the_largest_rewards_that_float64_can_hold(outcomes):
     """Just within the limit nothing overflows; just above it they are refused."""
@@ -843,6 +847,7 @@ def test_what_else_learn_refuses(lake):
         assert tabular.learn(lake, steps=10, epsilon=lambda t, share=epsilon: share).visits.sum() == 10
     rest = tabular.learn(lake, steps=10, record=[3, 3, 10, 12], gamma=1, alpha=0)
     assert rest.moments.tolist() == [3, 10], "a step after the last is left out"
+    assert tabular.learn(lake, steps=10, time_limit=1, record=[1]).visits[0, 1:].sum() == 0, "always the first state"
 
 
 def test_one_run_of_seed_0_unless_asked_otherwise(lake):
