@@ -16,7 +16,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from babyagi_lib.course.running import machine
+from babyagi_lib.course.running import give_home, machine
 from babyagi_lib.sources.base import first_line
 
 
@@ -68,6 +68,7 @@ def _kernel() -> list[Finding]:
         ]
     from jupyter_client.kernelspec import KernelSpecManager
 
+    give_home()
     spec = KernelSpecManager().get_kernel_spec("python3")
     python, (major, minor) = spec.argv[0], sys.version_info[:2]
     its_own = ("python", f"python{major}", f"python{major}.{minor}")  # names for which Jupyter takes its own Python

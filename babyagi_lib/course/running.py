@@ -157,10 +157,7 @@ def _execute(lesson: Lesson, parameters: dict[str, Any], unfinished: Path) -> di
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    try:
-        Path.home()
-    except RuntimeError:  # a user without a name and without HOME, as in some containers
-        os.environ["HOME"] = os.devnull  # Jupyter needs a home folder, but not to write there
+    give_home()
     # Without folders to look in, Jupyter starts the kernel of the Python that runs this tool. With them, a kernel called
     # python3 that the user once installed for another Python would come first.
     own_kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -194,6 +191,14 @@ def _execute(lesson: Lesson, parameters: dict[str, Any], unfinished: Path) -> di
     went["seconds"] = round(time.perf_counter() - started, 1)
     went["peak_memory_mb"] = round(max(peak) / 2**20)
     return went
+
+
+def give_home() -> None:
+    """Give this process a home folder if it has none, as Jupyter needs one, though not to write there."""
+    try:
+        Path.home()
+    except RuntimeError:  # a user without a name and without HOME, as in some containers
+        os.environ["HOME"] = os.devnull
 
 
 def _as_it_is(path: Path) -> str:
