@@ -77,7 +77,7 @@ def test_figures_of_lesson_03(shown):
     said = np.tile([0.05, 0.95], 50)
     plots.reliability({"model": losses.reliability(said, (said > 0.5).astype(float))})
     alts = alts_of(shown)
-    assert "the share of label 1 is 0.3" in alts[0]
+    assert "The share of label 1 is 0.300, and the entropy of the labels is 0.611" in alts[0]
     assert "best at a step of 1e-08" in alts[1]
     assert "0.50 for epsilon 0.1" in alts[2]
     assert "said 0.95 on average and 1.00 were so" in alts[3]

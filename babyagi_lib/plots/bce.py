@@ -58,7 +58,7 @@ def step_sizes(steps: NDArray, errors: dict[str, NDArray], theory: dict[str, NDA
         theory: by the same names, what truncation and rounding together should give.
     """
     figure, axes = plt.subplots(figsize=(6.2, 3.7), constrained_layout=True)
-    told = []
+    described = []
     styles = zip(errors.items(), (ORANGE, BLUE), ("s", "o"), ((6, 20), (0, -26)), strict=False)
     for (name, error), colour, marker, place in styles:
         axes.loglog(steps, error, marker, color=colour, markersize=3.5, label=f"{name}, measured")
@@ -72,11 +72,13 @@ def step_sizes(steps: NDArray, errors: dict[str, NDArray], theory: dict[str, NDA
             ha="center",
             color=colour,
         )
-        told.append(f"{name} differences are best at a step of {steps[best]:.0e}, with an error of {error[best]:.0e}")
+        described.append(
+            f"{name} differences are best at a step of {steps[best]:.0e}, with an error of {error[best]:.0e}"
+        )
     axes.set(xlabel="step $h$", ylabel="error of the derivative", ylim=(1e-13, 1e3))
     axes.legend(frameon=False, fontsize=9, loc="upper center", ncols=2)
     _plain(axes)
-    show(figure, "The error of finite differences against the step, two V-shaped curves: " + "; ".join(told) + ".")
+    show(figure, "The error of finite differences against the step, two V-shaped curves: " + "; ".join(described) + ".")
 
 
 def loss_at_logit(logit: float, label: int, implementations: dict[str, Callable]) -> Figure:
@@ -135,7 +137,7 @@ def descent(surfaces: dict[str, tuple[Callable, dict[str, NDArray], NDArray]]) -
             the optimiser, each (steps, 2), and the minimum (2,).
     """
     figure, panels = plt.subplots(1, len(surfaces), figsize=(3.5 * len(surfaces), 3.7), constrained_layout=True)
-    told = []
+    described = []
     for panel, (title, (loss, paths, minimum)) in zip(np.atleast_1d(panels), surfaces.items(), strict=True):
         points = np.concatenate([*paths.values(), minimum[None]])
         low, high = points.min(axis=0), points.max(axis=0)
@@ -151,11 +153,13 @@ def descent(surfaces: dict[str, tuple[Callable, dict[str, NDArray], NDArray]]) -
         for (name, path), colour, (width, alpha), marker, height in styles:
             panel.plot(*path.T, color=colour, linewidth=width, alpha=alpha, label=name, zorder=height)
             panel.plot(*path[-1], marker, color=colour, markersize=8, markerfacecolor="none", zorder=5)
-            told.append(f"{title}, {name}: {len(path) - 1} steps end {loss(path[-1]) - loss(minimum):.1e} above it")
+            described.append(
+                f"{title}, {name}: {len(path) - 1} steps end {loss(path[-1]) - loss(minimum):.1e} above it"
+            )
         panel.set(xlabel="weight", ylabel="bias", title=title)
         panel.title.set_fontsize(10)
     np.atleast_1d(panels)[0].legend(frameon=True, fontsize=9, framealpha=0.9, edgecolor="none")
-    show(figure, "Contours of the loss with optimisers' paths to its minimum. " + "; ".join(told) + ".")
+    show(figure, "Contours of the loss with optimisers' paths to its minimum. " + "; ".join(described) + ".")
 
 
 def smoothing(logits: NDArray, curves: dict[float, NDArray], optima: dict[float, float]) -> None:
@@ -184,10 +188,10 @@ def smoothing(logits: NDArray, curves: dict[float, NDArray], optima: dict[float,
     axes.set(xlabel="logit $z$ of an example with $y=1$", ylabel="loss", ylim=(0, None))
     axes.legend(frameon=False)
     _plain(axes)
-    told = ", ".join(f"at {at:.2f} for epsilon {epsilon:g}" for epsilon, at in optima.items())
+    described = ", ".join(f"at {at:.2f} for epsilon {epsilon:g}" for epsilon, at in optima.items())
     show(
         figure,
-        f"The loss of label 1 against the logit. Without smoothing it falls forever; with it, it is lowest {told}.",
+        f"The loss of label 1 against the logit. Without smoothing it falls forever; with it, it is lowest {described}.",
     )
 
 
@@ -203,7 +207,7 @@ def reliability(models: dict[str, Sequence[Bin]]) -> None:
         sharey="row",
         height_ratios=[3, 1],
     )
-    told = []
+    described = []
     for (name, bins), (top, bottom) in zip(models.items(), panels.T, strict=True):
         said, happened = [b.said for b in bins], [b.happened for b in bins]
         ends = np.array([[b.happened - b.low, b.high - b.happened] for b in bins]).T
@@ -218,14 +222,14 @@ def reliability(models: dict[str, Sequence[Bin]]) -> None:
         bottom.margins(y=0.35)
         bottom.set(xlabel="mean prediction", xticks=[0, 0.25, 0.5, 0.75, 1])
         last = bins[-1]
-        told.append(
+        described.append(
             f"{name}: in the highest bin, {last.count} messages, the mean prediction is {last.said:.2f} and the share of "
             f"yes {last.happened:.2f}, interval {last.low:.2f} to {last.high:.2f}"
         )
     panels[0, 0].set_ylabel("share of yes")
     panels[1, 0].set_ylabel("messages")
     _plain(*panels.flat)
-    show(figure, "Reliability diagrams, perfect calibration being the diagonal. " + "; ".join(told) + ".")
+    show(figure, "Reliability diagrams, perfect calibration being the diagonal. " + "; ".join(described) + ".")
 
 
 def _plain(*panels: plt.Axes) -> None:
