@@ -2,8 +2,10 @@
 
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 
 from babyagi_lib import losses, plots
 from babyagi_lib.training import History
@@ -102,10 +104,24 @@ def test_figures_of_lesson_03(shown):
     said = np.tile([0.05, 0.95], 50)
     plots.reliability({"model": losses.reliability(said, (said > 0.5).astype(float))})
     alts = alts_of(shown)
-    assert "the share of label 1 is 0.3" in alts[0]
+    assert "The share of label 1 is 0.300, and the entropy of the labels is 0.611" in alts[0]
     assert "best at a step of 1e-08" in alts[1]
     assert "0.50 for epsilon 0.1" in alts[2]
-    assert "said 0.95 on average and 1.00 were so" in alts[3]
+    assert "the mean prediction is 0.95 and the share of yes 1.00" in alts[3]
+
+
+def test_the_spike_of_the_gradient_at_zero_can_be_seen():
+    """In a panel of its own, several of its points wide: beside 240 logits it hides in the line."""
+
+    def pieces(z, y):
+        return z.relu() - z * y + torch.log1p(torch.exp(-z.abs()))
+
+    figure = plots.loss_at_logit(20, 0, {"naive": pieces, "stable": pieces})
+    near = figure.axes[2]
+    z, gradient = near.lines[-1].get_data()
+    assert near.get_xlim()[1] < 5 and gradient[np.abs(z).argmin()] == 0
+    assert gradient[np.abs(z - 0.1).argmin()] > 0.5
+    plt.close(figure)
 
 
 def test_html_made_from_text_is_escaped():

@@ -117,34 +117,33 @@ def adapter_in_layer(hidden: int = 384, size: int = 16) -> None:
 
 
 def five_ways() -> None:
-    """From a support and a query to an answer, on five ways."""
+    """From a support and a query to scores: three methods on a frozen encoder, two on a trained copy of it."""
     boxes = {
-        "support": Box(0.85, 4.15, "support:\nK of each category", 1.65),
-        "query": Box(0.85, 0.7, "query", 1.65),
-        "frozen": Box(2.65, 1.8, "encoder,\nfrozen", 0.95),
-        "example": Box(4.55, 2.45, "nearest example", 1.6, GREEN),
-        "centroid": Box(4.55, 1.8, "nearest centroid", 1.6, GREEN),
-        "probe": Box(4.55, 1.15, "linear probe", 1.6, GREEN),
-        "tune": Box(3.75, 4.55, "fine-tuning: a copy of the encoder\nand a new head", 2.95, ORANGE),
-        "contrast": Box(3.75, 3.75, "contrastive tuning of a copy\non pairs, then a linear probe", 2.95, ORANGE),
-        "scores": Box(6.45, 1.8, "scores", 0.8),
+        "support": Box(0.85, 3.4, "support:\nK of each category", 1.65),
+        "query": Box(0.85, 1.4, "query", 1.65),
+        "copy": Box(2.65, 3.6, "a copy of the\nencoder, trained\non the support", 1.4, ORANGE),
+        "frozen": Box(2.65, 1.6, "encoder, frozen", 1.4),
+        "tune": Box(4.6, 4.0, "fine-tuning", 1.55, ORANGE),
+        "contrast": Box(4.6, 3.2, "contrastive tuning", 1.55, ORANGE),
+        "example": Box(4.6, 2.4, "nearest example", 1.55, GREEN),
+        "centroid": Box(4.6, 1.6, "nearest centroid", 1.55, GREEN),
+        "probe": Box(4.6, 0.8, "linear probe", 1.55, GREEN),
+        "scores": Box(6.95, 2.4, "scores of\nthe query", 0.9),
     }
     arrows = [
-        Arrow("support", "frozen"),
-        Arrow("query", "frozen"),
+        *(Arrow("support", encoder) for encoder in ("copy", "frozen")),
+        *(Arrow("query", encoder, dashed=True) for encoder in ("copy", "frozen")),
+        *(Arrow("copy", way) for way in ("tune", "contrast")),
         *(Arrow("frozen", way) for way in ("example", "centroid", "probe")),
-        Arrow("support", "tune"),
-        Arrow("support", "contrast"),
-        *(Arrow(way, "scores") for way in ("example", "centroid", "probe")),
-        *(Arrow(way, "scores", bend=-0.3) for way in ("tune", "contrast")),
+        *(Arrow(way, "scores") for way in ("tune", "contrast", "example", "centroid", "probe")),
     ]
-    figure, axes = canvas(7.0, 5.0)
+    figure, axes = canvas(7.5, 4.5)
     draw(axes, boxes, arrows)
     show(
         figure,
-        "Support and query go through the frozen encoder; nearest example, nearest centroid and linear probe make "
-        "scores of the vectors. Fine-tuning and contrastive tuning train a copy of the encoder on the support before "
-        "they score.",
+        "Support and query go through the frozen encoder; nearest example, nearest centroid and linear probe compute "
+        "scores from the vectors. Fine-tuning and contrastive tuning train a copy of the encoder on the support, and "
+        "the query goes through that copy. All five end in scores of the query. Arrows of the query are dashed.",
     )
 
 
@@ -160,7 +159,7 @@ def draw(axes: Axes, boxes: dict[str, Box], arrows: Sequence[Arrow]) -> None:
     """Draw boxes and the arrows between them."""
     patches = {}
     for name, box in boxes.items():
-        height = 0.52 if "\n" in box.text else 0.36
+        height = 0.36 + 0.16 * box.text.count("\n")
         patches[name] = axes.add_patch(
             FancyBboxPatch(
                 (box.x - box.width / 2, box.y - height / 2),

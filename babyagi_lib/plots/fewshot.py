@@ -1,4 +1,4 @@
-"""The figures of lesson 05: learning curves, the spread of draws, ROC curves, vectors before and after, labelling."""
+"""The figures of lesson 05: learning curves, the spread of draws, ROC curves, vectors before and after tuning."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ def fewshot_curves(
     """Accuracy of several methods: the mean over draws with its 95% interval (Student's t).
 
     Args:
-        along: what runs along the axis, such as the numbers of examples.
-        curves: for each method, (draws, len(along)) accuracies; of a single draw no interval is drawn.
-        chance: accuracy of guessing at each of them.
-        xlabel: what `along` is.
+        along: the values on the horizontal axis, such as numbers of examples.
+        curves: for each method, accuracies (draws, len(along)); a single draw has no interval.
+        chance: the accuracy of guessing, (len(along),).
+        xlabel: the label of the horizontal axis.
     """
     figure, axes = plt.subplots(figsize=(6.4, 4.0), constrained_layout=True)
-    told, x = [], np.arange(len(along))
+    described, x = [], np.arange(len(along))
     for i, (name, found) in enumerate(curves.items()):
         mean, half = mean_and_interval(found, axis=0)
-        shift = 0.05 * (i - (len(curves) - 1) / 2)  # so that intervals of like height stay apart
+        shift = 0.05 * (i - (len(curves) - 1) / 2)  # so that intervals do not hide each other
         colour, marker = COLOURS.get(name, CATEGORIES[i]), MARKERS.get(name, "os^Dvp"[i])
         axes.errorbar(x + shift, mean, half, fmt=f"{marker}-", color=colour, capsize=3, markersize=5, label=name)
-        told.append(f"{name}: " + ", ".join(f"{m:.2f} at {a}" for m, a in zip(mean, along, strict=True)))
+        described.append(f"{name}: " + ", ".join(f"{m:.2f} at {a}" for m, a in zip(mean, along, strict=True)))
     axes.plot(x, chance, "--", color=GREY, linewidth=1.2, label="chance")
-    axes.set(xlabel=xlabel, ylabel="accuracy on the messages asked", xticks=x, xticklabels=along, ylim=(0, None))
+    axes.set(xlabel=xlabel, ylabel="accuracy", xticks=x, xticklabels=along, ylim=(0, None))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     guess = ", ".join(f"{c:.2f}" for c in dict.fromkeys(chance))
-    show(figure, f"Mean accuracy against {xlabel}. " + "; ".join(told) + f"; chance: {guess}.")
+    show(figure, f"Mean accuracy against {xlabel}. " + "; ".join(described) + f"; chance: {guess}.")
 
 
 def draws_spread(spread: dict[int, dict[str, NDArray]]) -> None:
-    """Accuracies of single draws as dots, a panel for each number of examples; a line spans nine draws in ten.
+    """Accuracies of single draws as dots, one panel for each number of examples; a line spans nine draws in ten.
 
     Args:
         spread: by the number of examples of each category, and by method, (draws,) accuracies.
     """
     figure, panels = plt.subplots(1, len(spread), figsize=(7, 2.9), constrained_layout=True, sharey=True, squeeze=False)
-    rng, told = np.random.default_rng(0), []
+    rng, described = np.random.default_rng(0), []
     for axes, (shots, methods) in zip(panels.flat, spread.items(), strict=True):
         for row, (name, found) in enumerate(methods.items()):
             colour = COLOURS.get(name, GREY)
@@ -68,15 +68,15 @@ def draws_spread(spread: dict[int, dict[str, NDArray]]) -> None:
             low, high = np.quantile(found, [0.05, 0.95])
             axes.plot([low, high], [row + 0.36] * 2, color=colour, linewidth=2.5)
             axes.plot(found.mean(), row + 0.36, "o", color="black", markersize=5)
-            told.append(f"{name} at {shots}: mean {found.mean():.3f}, nine in ten from {low:.3f} to {high:.3f}")
+            described.append(f"{name} at {shots}: mean {found.mean():.3f}, nine in ten from {low:.3f} to {high:.3f}")
         axes.set(title=f"{shots} of each category", xlabel="accuracy of one draw")
         axes.set(yticks=range(len(methods)), yticklabels=list(methods), ylim=(len(methods) - 0.4, -0.45))
         axes.spines[["top", "right"]].set_visible(False)
-    show(figure, "Accuracies of single draws. " + "; ".join(told) + ".")
+    show(figure, "Accuracies of single draws. " + "; ".join(described) + ".")
 
 
 def roc_curves(curves: dict[str, tuple[NDArray, NDArray, float]], let_through: float) -> None:
-    """For every threshold on a score: how many messages are answered, against how many strangers are let through.
+    """ROC curves: the share of messages in scope that are answered, against the share out of scope let through.
 
     Args:
         curves: by the name of the score, the shares of out-of-scope and of in-scope messages above each threshold, and the
@@ -85,32 +85,33 @@ def roc_curves(curves: dict[str, tuple[NDArray, NDArray, float]], let_through: f
     """
     figure, axes = plt.subplots(figsize=(4.9, 4.3), constrained_layout=True)
     styles = zip((BLUE, GREY, ORANGE, GREEN), ("-", "-.", "--", ":"), curves.items(), strict=False)
-    told = []
+    described = []
     for colour, style, (name, (outside, inside, area)) in styles:
         axes.plot(outside, inside, style, color=colour, linewidth=2, label=f"{name}, area {area:.2f}")
         answered = float(np.interp(let_through, outside, inside))
         axes.plot(let_through, answered, "o", color=colour)
-        told.append(f"{name}: area {area:.2f}, {answered:.0%} answered where {let_through:.0%} are let through")
+        described.append(f"{name}: area {area:.2f}, {answered:.0%} answered where {let_through:.0%} are let through")
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=(0, (1, 3)), label="guessing, area 0.50")
     axes.axvline(let_through, color="black", linewidth=0.8)
     axes.set(xlabel="out-of-scope messages let through", ylabel="in-scope messages answered", aspect="equal")
     axes.legend(frameon=False, fontsize=9, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
     show(
-        figure, "ROC curves of scores that tell messages in scope from messages out of scope. " + "; ".join(told) + "."
+        figure,
+        "ROC curves of scores that tell messages in scope from messages out of scope. " + "; ".join(described) + ".",
     )
 
 
 def before_and_after(
-    points: dict[str, NDArray], labels: Sequence[str], support: NDArray, told: dict[str, float]
+    points: dict[str, NDArray], labels: Sequence[str], support: NDArray, right: dict[str, float]
 ) -> None:
-    """The messages of a few categories in the plane, a panel for each state of the encoder.
+    """The messages of a few categories in the plane, one panel for each encoder.
 
     Args:
         points: by the panel's title, (messages, 2) coordinates.
         labels: the category of each.
-        support: (messages,) True where a message was learned from; it is drawn large, with a rim.
-        told: by the panel's title, the accuracy on the others, for the title.
+        support: (messages,) True for the messages that were learned from; they are drawn large, with a rim.
+        right: by the panel's title, the accuracy on the other messages.
     """
     labels = np.asarray(labels)
     figure, panels = plt.subplots(1, len(points), figsize=(7, 3.9), constrained_layout=True)
@@ -120,7 +121,7 @@ def before_and_after(
             own = labels == name
             axes.plot(*xy[own & ~support].T, marker, color=colour, alpha=0.5, markersize=5, markeredgewidth=0)
             axes.plot(*xy[own & support].T, marker, color=colour, markersize=9, markeredgecolor="black")
-        axes.set_title(f"{title}\n{told[title]:.0%} of the others right", fontsize=10)
+        axes.set_title(f"{title}\n{right[title]:.0%} of the others right", fontsize=10)
         axes.set(xticks=[], yticks=[], xlabel="first component")
     panels[0].set_ylabel("second component")
     handles = [
@@ -132,7 +133,7 @@ def before_and_after(
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     shares = "; ".join(
-        f"{title}: {share:.0%} of the messages not learned from are right" for title, share in told.items()
+        f"{title}: {share:.0%} of the messages not learned from are right" for title, share in right.items()
     )
     show(
         figure,
@@ -141,24 +142,24 @@ def before_and_after(
 
 
 def labelling_curves(scores: dict[str, tuple[Sequence[int], dict[str, NDArray]]]) -> None:
-    """Accuracy against the number of labels, for ways to choose what is labelled next: means with 95% intervals.
+    """Accuracy against the number of labels, for several ways to choose the next message: means with 95% intervals.
 
     Args:
         scores: by the panel's title, the numbers of labelled messages, and by the way to choose (starts, numbers)
             accuracies.
     """
     figure, panels = plt.subplots(1, len(scores), figsize=(7, 3.5), constrained_layout=True, sharey=True, squeeze=False)
-    told = []
+    described = []
     for axes, (title, (counts, ways)) in zip(panels.flat, scores.items(), strict=True):
         styles = zip((GREY, ORANGE, BLUE), ("s-", "^--", "o:"), ways.items(), strict=False)
         for i, (colour, style, (name, found)) in enumerate(styles):
             mean, half = mean_and_interval(found, axis=0)
-            x = np.array(counts) + 2 * (i - 1)
+            x = np.array(counts) + 0.012 * counts[-1] * (i - 1)  # so that intervals do not hide each other
             axes.errorbar(x, mean, half, fmt=style, color=colour, capsize=2, markersize=4, label=name)
-            told.append(f"{title}, {name}: {mean[0]:.2f} at {counts[0]}, {mean[-1]:.2f} at {counts[-1]}")
+            described.append(f"{title}, {name}: {mean[0]:.2f} at {counts[0]}, {mean[-1]:.2f} at {counts[-1]}")
         axes.set(title=title, xlabel="labelled messages")
         axes.title.set_fontsize(10)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0, 0].set_ylabel("accuracy on test messages")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    show(figure, "Accuracy against labelled messages by the way they were chosen. " + "; ".join(told) + ".")
+    show(figure, "Accuracy against labelled messages by the way they were chosen. " + "; ".join(described) + ".")

@@ -1,4 +1,4 @@
-"""The figures of lesson 05's section on in-context learning: what the order of examples does, and the bias to labels."""
+"""The figures of lesson 05's appendix on in-context learning: the order of the examples, and the preferred labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KINDS = (("raw", ORANGE, "o", -0.16), ("calibrated", BLUE, "s", 0.16))
 
 
 def order_spread(result: dict[str, Any]) -> None:
-    """Accuracy of the same examples in every order that was tried, beside methods for which no order exists.
+    """Accuracy of the same examples in several orders, beside methods that do not depend on the order.
 
     Args:
         result: the published measurement, `sources.published("in_context")`.
@@ -22,7 +22,7 @@ def order_spread(result: dict[str, Any]) -> None:
     largest = max(result["truth"], key=result["truth"].get)
     floor = result["truth"][largest]
     figure, axes = plt.subplots(figsize=(6.6, 4.2), constrained_layout=True)
-    told = []
+    described = []
     for place, row in enumerate(orders):
         for kind, colour, marker, shift in KINDS:
             found = np.array(row[kind]["accuracy_by_order"])
@@ -38,7 +38,7 @@ def order_spread(result: dict[str, Any]) -> None:
             f"{kind} {row[kind]['min']:.2f} to {row[kind]['max']:.2f} (median {row[kind]['median']:.2f})"
             for kind, *_ in KINDS
         )
-        told.append(
+        described.append(
             f"draw {row['draw'] + 1}: {spread}; linear probe {row['linear probe']:.2f}, "
             f"nearest centroid {row['nearest centroid']:.2f}"
         )
@@ -51,13 +51,13 @@ def order_spread(result: dict[str, Any]) -> None:
     show(
         figure,
         f"Accuracy of a prompt with the same {shots} examples of each team in {result['settings']['orders']} orders. "
-        + "; ".join(told)
+        + "; ".join(described)
         + f'. Always "{largest}" would have {floor:.2f}.',
     )
 
 
 def answer_shares(result: dict[str, Any]) -> None:
-    """How often each label is answered, against how often it is right: one panel without examples, one with.
+    """The share of each answer beside the share of each right answer: one panel without examples, one with.
 
     Args:
         result: the published measurement, `sources.published("in_context")`.
@@ -73,16 +73,16 @@ def answer_shares(result: dict[str, Any]) -> None:
     }
     figure, axes = plt.subplots(1, 2, figsize=(7.0, 3.4), constrained_layout=True, sharey=True)
     places = np.arange(len(names))
-    told = []
+    described = []
     for panel, (title, answers) in zip(axes, panels.items(), strict=True):
         panel.bar(places - 0.27, [truth[name] for name in names], 0.26, color=GREY, label="right answers")
         for offset, (kind, colour, *_) in zip((0, 0.27), KINDS, strict=True):
             panel.bar(places + offset, [answers[kind][name] for name in names], 0.26, color=colour, label=kind)
-            told.append(f"{title}, {kind}: " + ", ".join(f"{name} {answers[kind][name]:.2f}" for name in names))
+            described.append(f"{title}, {kind}: " + ", ".join(f"{name} {answers[kind][name]:.2f}" for name in names))
         panel.set_xticks(places, names)
         panel.set_title(title)
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].set(ylabel="share of messages", ylim=(0, 1))
     axes[1].legend(frameon=False)
     right = ", ".join(f"{name} {truth[name]:.2f}" for name in names)
-    show(figure, f"Share of each answer. The truth: {right}. " + "; ".join(told) + ".")
+    show(figure, f"Share of each answer. The truth: {right}. " + "; ".join(described) + ".")

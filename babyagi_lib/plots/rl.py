@@ -24,13 +24,14 @@ def grid_world(
         panels: by title, V (cells,) and the action of each cell (cells,); -1 draws no arrow.
         letters: the map, row by row, such as `["SFFF", "FHFH"]`; H is a hole, G the goal.
         arrows: the arrow of each action, such as "←↓→↑".
-        agent: the cell in which it stands in the panel before the last, if it is to be drawn.
+        agent: the cell of the agent, drawn as a ring in the panel before the last; None draws no ring.
 
     Returns:
         The figure, for `explore.explore`.
     """
     rows, columns = len(letters), len(letters[0])
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 7 / len(panels) * rows / columns + 0.4), squeeze=False)
+    size = min(9, 20 * 7 / len(panels) / columns)  # in points, so that a number fits into its cell
     for number, (axis, (title, (V, policy))) in enumerate(zip(axes[0], panels.items(), strict=True)):
         axis.imshow(V.reshape(rows, columns), cmap="Blues", vmin=0, vmax=1.25)
         for cell in range(rows * columns):
@@ -41,11 +42,13 @@ def grid_world(
                 axis.add_patch(
                     plt.Rectangle((column - 0.5, row - 0.5), 1, 1, color="#444444" if letter == "H" else GREEN)
                 )
-                axis.text(column, row, "hole" if letter == "H" else "goal", color="white", ha="center", va="center")
+                axis.text(
+                    column, row, "hole" if letter == "H" else "goal", fontsize=size, **(dark | {"color": "white"})
+                )
                 continue
-            axis.text(column, row + 0.24, f"{V[cell]:.2f}", fontsize=9, **dark)
+            axis.text(column, row + 0.24, f"{V[cell]:.2f}", fontsize=size, **dark)
             if policy[cell] >= 0:
-                axis.text(column, row - 0.18, arrows[policy[cell]], fontsize=14, **dark)
+                axis.text(column, row - 0.18, arrows[policy[cell]], fontsize=1.55 * size, **dark)
         if agent is not None and number == max(0, len(panels) - 2):
             row, column = divmod(agent, columns)
             axis.add_patch(plt.Circle((column, row), 0.46, fill=False, color=ORANGE, linewidth=3))
@@ -64,8 +67,8 @@ def learning_figure(
 
     Args:
         moments: steps, (moments,).
-        curves: by name, what was measured, (moments, runs).
-        measured: what that is.
+        curves: by name, the measured values, (moments, runs).
+        measured: the label of the measured values.
         lines: by name, values to compare with, drawn across.
 
     Returns:
@@ -96,16 +99,16 @@ def learning_runs(
     figure = learning_figure(moments, curves, measured, lines)
     if low is not None:
         figure.axes[0].set_ylim(bottom=low)
-    told = []
+    described = []
     for name, runs in curves.items():
         mean, half = mean_and_interval(runs, axis=-1)
-        told.append(f"{name}: from {mean[0]:.3g} to {mean[-1]:.3g}, plus or minus {half[-1]:.2g}")
-    told += [f"{name} is at {value:.3g}" for name, value in (lines or {}).items()]
+        described.append(f"{name}: from {mean[0]:.3g} to {mean[-1]:.3g}, plus or minus {half[-1]:.2g}")
+    described += [f"{name} is at {value:.3g}" for name, value in (lines or {}).items()]
     count = next(iter(curves.values())).shape[-1]
     show(
         figure,
         f"{measured[0].upper()}{measured[1:]}, mean of {count} runs with 95% intervals, over {moments[-1]:,} steps. "
-        + "; ".join(told)
+        + "; ".join(described)
         + ".",
     )
 
@@ -120,7 +123,7 @@ def step_size_runs(
         entries: by step size, that entry in a few runs, (moments, runs).
         errors: by step size, the largest |Q - Q*|, (moments, runs).
         optimum: Q* of the entry.
-        entry: what it is called.
+        entry: the name of the entry.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.3), constrained_layout=True)
     for (name, runs), colour in zip(entries.items(), (ORANGE, BLUE), strict=False):
@@ -129,12 +132,12 @@ def step_size_runs(
     left.axhline(optimum, color="black", linewidth=1.2, linestyle=":", label=f"Q* = {optimum:.3f}")
     left.set(xlabel="steps", ylabel=entry)
     left.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
-    told = []
+    described = []
     for (name, runs), colour, dashes in zip(errors.items(), (ORANGE, BLUE, GREEN, PURPLE), DASHES, strict=False):
         mean, half = mean_and_interval(runs, axis=-1)
         right.loglog(moments, mean, color=colour, linestyle=dashes, linewidth=2, label=name)
         right.fill_between(moments, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
-        told.append(f"{name}: {mean[-1]:.3f}")
+        described.append(f"{name}: {mean[-1]:.3f}")
     right.set(xlabel="steps", ylabel="largest |Q − Q*|")
     right.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
     right.yaxis.set_minor_formatter(lambda y, _: f"{y:.1g}" if f"{y:e}"[0] in "235" else "")
@@ -145,18 +148,18 @@ def step_size_runs(
         f"Left: {entry} in a few single runs, optimum {optimum:.3f}; at the end they are, on average, at "
         + ", ".join(f"{runs[-1].mean():.3f} with step size {name}" for name, runs in entries.items())
         + f". Right: the largest error after {moments[-1]:,} steps, mean over runs; "
-        + "; ".join(told)
+        + "; ".join(described)
         + ".",
     )
 
 
 def cliff_paths(paths: dict[str, Sequence[int]], rows: int, columns: int) -> None:
-    """The way that greedy policies take along the cliff, drawn on its grid.
+    """The paths of greedy policies along the cliff, drawn on its grid.
 
     Args:
-        paths: by name, the cells in the order they are entered.
-        rows: of the grid; the last one is start, cliff and goal.
-        columns: of the grid.
+        paths: by name, the cells in the order in which they are entered.
+        rows: rows of the grid; the last one has start, cliff and goal.
+        columns: columns of the grid.
     """
     figure, axis = plt.subplots(figsize=(7, 2.9), constrained_layout=True)
     axis.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
@@ -183,11 +186,11 @@ def cliff_paths(paths: dict[str, Sequence[int]], rows: int, columns: int) -> Non
             label=f"{name}: {len(cells) - 1} steps",
         )
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
-    told = ", ".join(
+    described = ", ".join(
         f"{name} takes {len(cells) - 1} steps and goes up to row {min(cells) // columns + 1} of {rows}"
         for name, cells in paths.items()
     )
-    show(figure, f"The greedy paths beside the cliff, which is the bottom row: {told}.")
+    show(figure, f"The greedy paths beside the cliff, which is the bottom row: {described}.")
 
 
 def puzzle(
@@ -199,13 +202,13 @@ def puzzle(
     logarithmic: bool = False,
     across: str = "steps in each run",
 ) -> None:
-    """The curve of something that is wrong: twenty runs, the mean of all, and where the optimum is.
+    """The curve of a learner with a bug: up to twenty single runs, the mean of all runs, and a value to compare with.
 
     Args:
-        number: of the puzzle.
+        number: number of the puzzle.
         moments: steps, (moments,).
-        runs: what was measured, (moments, runs).
-        measured: what that is.
+        runs: the measured values, (moments, runs).
+        measured: the label of the measured values.
         optimum: name and value of a line to compare with.
         logarithmic: draw the measured values on a logarithmic scale.
         across: what `moments` counts.
@@ -228,7 +231,7 @@ def puzzle(
 
 
 def reply_values(rates: NDArray, values: dict[str, NDArray], learned: dict[float, NDArray]) -> None:
-    """What a help desk earns against the share of messages it misreads, and what Q-learning reached.
+    """The return of a help desk against the share of messages that it misreads, and what Q-learning reached.
 
     Args:
         rates: shares of misread messages, (rates,).
@@ -238,12 +241,12 @@ def reply_values(rates: NDArray, values: dict[str, NDArray], learned: dict[float
     figure, axis = plt.subplots(figsize=(6.4, 3.6), constrained_layout=True)
     for (name, curve), colour, dashes in zip(values.items(), (GREEN, PURPLE, GREY, BLUE), DASHES, strict=False):
         axis.plot(rates, curve, color=colour, linestyle=dashes, linewidth=3 if dashes == "-" else 1.6, label=name)
-    told = []
+    described = []
     for number, (rate, runs) in enumerate(learned.items()):
         mean, half = mean_and_interval(runs, axis=-1)
         label = "Q-learning, 95% interval" if number == 0 else None
         axis.errorbar(rate, mean, yerr=half, fmt="o", color=ORANGE, capsize=3, markersize=5, label=label, zorder=5)
-        told.append(f"{mean:.2f} at {rate:.0%}")
+        described.append(f"{mean:.2f} at {rate:.0%}")
     best = next(iter(values.values()))
     axis.set(xlabel="share of first messages that the classifier misreads", ylabel="mean return of a conversation")
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
@@ -252,7 +255,7 @@ def reply_values(rates: NDArray, values: dict[str, NDArray], learned: dict[float
     show(
         figure,
         f"The best possible return falls from {best[0]:.2f} without misreadings to {best[-1]:.2f} at {rates[-1]:.0%}. "
-        f"Q-learning reaches {', '.join(told)}.",
+        f"Q-learning reaches {', '.join(described)}.",
     )
 
 
