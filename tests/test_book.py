@@ -22,7 +22,7 @@ from conftest import babyagi
 
 from babyagi_lib.course import pages as paging
 from babyagi_lib.course.book import ASSETS, Asset, fetch_assets, rooted
-from babyagi_lib.course.lessons import Course, CourseError, figures, source
+from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, source
 from babyagi_lib.course.links import Links
 
 COURSE = Course.find()
@@ -490,8 +490,13 @@ def test_a_lesson_can_be_opened_elsewhere_and_downloaded(visits, address, book, 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_says_how_long_it_takes_to_read(visits, name):
-    told = paging.reading(LESSONS[name].notebook)
-    assert f"About {told.minutes} minutes to read: {told.words:,} words" in visits(name).reading
+    takes = paging.effort(LESSONS[name])
+    for told in (
+        f"{takes.words:,} words",
+        f"about {takes.reading} minutes to read",
+        f"about {takes.solving} minutes for",
+    ):
+        assert told in visits(name).reading
 
 
 def test_a_figure_is_legible_on_a_phone(page, address):
@@ -628,7 +633,7 @@ def test_the_teaching_guide_has_the_measured_time_of_every_lesson(page, address)
     assert len(rows) == len(LESSONS) + 1
     for row, lesson in zip(rows, COURSE.lessons, strict=False):
         assert lesson.title.split(":")[0] in row
-        assert f"{paging.exercise_minutes(lesson.notebook)} min" in row.replace("\u00a0", " ")
+        assert f"{paging.effort(lesson).solving} min" in row.replace("\u00a0", " ")
 
 
 def test_the_references_are_those_of_the_lessons(book):
@@ -784,17 +789,29 @@ def test_the_hub_has_a_button_when_there_is_one():
         assert ("Open on JupyterHub" in first) == bool(hub)
 
 
-def test_reading_time_counts_prose_and_code_but_no_solution():
-    text = "# Two words\n\nA [link](https://example.org/not/read) and $$x + y$$ `code`.\n\n```\nnot prose\n```"
-    told = paging.reading({"cells": [prose(text), code("a = 1\n\nb = 2"), code("c = 3", tags=("solution",))]})
-    assert (told.words, told.lines) == (6, 2)
-    assert paging.Reading(words=2000, lines=0).minutes == 10 and paging.Reading(words=2000, lines=15).minutes == 15
+def written(path: Path, *cells: dict) -> Lesson:
+    path.write_text(json.dumps({"cells": list(cells), "metadata": {}}), encoding="utf-8")
+    return Lesson(path)
 
 
-def test_exercise_minutes_are_those_the_lesson_states():
-    text = "*Difficulty 1 of 3, about 10 minutes.* Complete `f`."
-    assert paging.exercise_minutes({"cells": [prose(text), prose("and\n\n" + text.replace("10", "25"))]}) == 35
-    assert all(paging.exercise_minutes(lesson.notebook) > 0 for lesson in COURSE.lessons)
+def test_the_effort_counts_prose_and_code_but_no_solution(tmp_path):
+    text = "# Two words\n\nA [link](https://example.org/not/read) and $$x + y$$ `code`.\n\n```\nnot prose\n```\n"
+    plan = "about 40 minutes to read, about 15 minutes for the exercises."
+    lesson = written(
+        tmp_path / "01.ipynb", prose(text + plan), code("a = 1\n\nb = 2"), code("c = 3", tags=("solution",))
+    )
+    assert paging.effort(lesson) == paging.Effort(words=6 + 8, lines=2, reading=40, solving=15)
+
+
+def test_a_lesson_without_its_minutes_is_refused(tmp_path):
+    with pytest.raises(CourseError, match="minutes to read"):
+        paging.effort(written(tmp_path / "01.ipynb", prose("# A lesson")))
+
+
+def test_the_minutes_of_the_exercises_are_those_of_each_exercise():
+    for lesson in COURSE.lessons:
+        apart, together = paging.exercise_minutes(lesson.notebook), paging.effort(lesson).solving
+        assert apart <= together < apart + 30, f"{lesson.name}: {apart} minutes in the exercises, {together} stated"
 
 
 @pytest.mark.parametrize(

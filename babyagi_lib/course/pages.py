@@ -9,7 +9,6 @@ import base64
 import copy
 import html
 import json
-import math
 import posixpath
 import re
 from dataclasses import dataclass
@@ -22,34 +21,47 @@ from babyagi_lib.course.tables import gigabytes, minutes, with_cost
 from babyagi_lib.measured import MIME
 
 LONG = 25  # lines of code that a page shows at once; more are folded
-# Reading time. Prose at 200 words a minute: adults read English non-fiction at about 240 (Brysbaert 2019), and this
-# prose has formulas in it. Code at 15 lines a minute: four seconds for a line, about as long as a sentence. Neither
-# includes the exercises, whose minutes stand beside them.
-WORDS_A_MINUTE, LINES_A_MINUTE = 200, 15
+# Where a lesson says what it takes of a reader's time.
+PLAN = re.compile(r"\babout (\d+) minutes to read, about (\d+) minutes for the exercises")
 LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What there is to read in a lesson, its solutions left out."""
+class Effort:
+    """What a lesson takes of a reader's time.
+
+    Attributes:
+        words: of prose.
+        lines: of code, without the solutions.
+        reading, solving: minutes to read and to do the exercises, as the lesson states them.
+    """
 
     words: int
     lines: int
-
-    @property
-    def minutes(self) -> int:
-        """How long that takes, in steps of five minutes."""
-        return 5 * math.ceil((self.words / WORDS_A_MINUTE + self.lines / LINES_A_MINUTE) / 5)
+    reading: int
+    solving: int
 
 
-def reading(notebook: dict) -> Reading:
-    """Count the words of prose and the lines of code of a notebook."""
-    prose = "\n".join(source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    prose = re.sub(r"```.*?```|\$\$.*?\$\$|<[^>]*>|\]\([^)]*\)", " ", prose, flags=re.DOTALL)
-    code = [source(c) for c in notebook["cells"] if c["cell_type"] == "code" and "solution" not in tags(c)]
-    return Reading(
-        words=len(re.findall(r"[^\W\d_][\w'’-]*", prose)),
-        lines=sum(bool(line.strip()) for text in code for line in text.splitlines()),
+def effort(lesson: Lesson) -> Effort:
+    """Count the words and lines of a lesson, and find the minutes that it states.
+
+    Raises:
+        CourseError: it states none.
+    """
+    cells = lesson.notebook["cells"]
+    prose = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
+    stated = PLAN.search(prose)
+    if stated is None:
+        raise CourseError(
+            f"{lesson.path}: expected a sentence with 'about N minutes to read, about N minutes for the exercises'"
+        )
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|<[^>]*>|\]\([^)]*\)", " ", prose, flags=re.DOTALL)
+    code = [source(cell) for cell in cells if cell["cell_type"] == "code" and "solution" not in tags(cell)]
+    return Effort(
+        words=len(re.findall(r"[^\W\d_][\w'’-]*", text)),
+        lines=sum(bool(line.strip()) for cell in code for line in cell.splitlines()),
+        reading=int(stated[1]),
+        solving=int(stated[2]),
     )
 
 
@@ -128,11 +140,12 @@ def with_head(notebook: dict, lesson: Lesson, links: Links) -> dict:
     places = links.places(lesson.name)
     buttons = [f'<a href="{html.escape(address)}">{text}</a>' for text, address in places.items()]
     buttons.append(f'<a href="../downloads/{lesson.path.name}" download>Download</a>')
-    told, exercises = reading(notebook), exercise_minutes(notebook)
-    takes = f"About {told.minutes} minutes to read: {told.words:,} words and {told.lines:,} lines of code."
-    if exercises:
-        takes += f" Its exercises take about {exercises} more."
-    head = f'<p class="launch">{" ".join(buttons)}</p>\n<p class="reading">{takes}</p>'
+    takes = effort(lesson)
+    told = (
+        f"{takes.words:,} words and {takes.lines:,} lines of code: about {takes.reading} minutes to read, about "
+        f"{takes.solving} minutes for the exercises."
+    )
+    head = f'<p class="launch">{" ".join(buttons)}</p>\n<p class="reading">{told}</p>'
     first["source"] = f"{title}\n\n{head}\n\n{rest.lstrip()}"
     return notebook
 
@@ -167,14 +180,14 @@ def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
     read, solve, run = 0, 0, 0.0
     for lesson in lessons:
         notebook = pages[lesson.name]
-        cost, reads, solves = notebook["metadata"]["babyagi"], reading(notebook).minutes, exercise_minutes(notebook)
-        rows.append(_row(_link(lesson), f"{reads} min", f"{solves} min", minutes(cost["seconds"]), _memory(cost)))
-        read, solve, run = read + reads, solve + solves, run + cost["seconds"]
+        cost, takes = notebook["metadata"]["babyagi"], effort(lesson)
+        times = (f"{takes.reading} min", f"{takes.solving} min", minutes(cost["seconds"]))
+        rows.append(_row(_link(lesson), *times, _memory(cost)))
+        read, solve, run = read + takes.reading, solve + takes.solving, run + cost["seconds"]
     rows.append(_row("all of them", f"{read / 60:.1f} h", f"{solve / 60:.1f} h", minutes(run), ""))
     told = (
-        f"To read: {WORDS_A_MINUTE} words of prose or {LINES_A_MINUTE} lines of code a minute, without the solutions. "
-        "Exercises: what the lessons state. To run, and memory: measured for a whole notebook, the start of its kernel "
-        "included, on the machine that the [results](results.md) name."
+        "To read, and for the exercises: what the lessons state, our estimate for one learner. To run, and memory: measured "
+        "for a whole notebook, including the start of its kernel, on the machine that the [results](results.md) name."
     )
     return "\n".join(rows) + "\n\n" + told
 
