@@ -97,12 +97,13 @@ FORMS = {
     },
     # numbers of some shape, each in the precision that it was computed in, or in single precision
     "array": FLOATS | ARRAYS,
-    # a tensor that may carry a gradient, of the precision of what was given
-    "tensor": {
+    # a loss: one number through which a gradient flows back, so a torch tensor that stays in the graph
+    "differentiable number": {
         "float64": lambda x: x.double(),
+        "float32": lambda x: x.float(),
+        "one entry": lambda x: x.reshape(1),
+        "one entry in two dimensions": lambda x: x.reshape(1, 1),
         "not contiguous": lambda x: torch.stack([x, x], dim=-1)[..., 0],
-        "detached": lambda x: x.detach(),
-        "with a gradient": lambda x: x.detach().requires_grad_(),
     },
     # a loss: one number through which a gradient flows back, so a torch tensor that stays in the graph
     "differentiable number": {

@@ -149,7 +149,7 @@ def test_an_answer_that_never_ends_is_stopped(short_limit, endless):
     handler, started = signal.getsignal(signal.SIGINT), time.monotonic()
     found = checks.cosine(endless)
     assert found.status == "not yet" and "loop that never ends, or does it sleep or wait" in found.message
-    assert "longer than 0.2 seconds and was stopped." in found.message, "and the time it took is told right"
+    assert "longer than 0.2 seconds and was stopped" in found.message
     assert time.monotonic() - started < 5
     assert checks.cosine(mutants_start.right).status == "correct", "and the next check is not disturbed"
     assert signal.getsignal(signal.SIGINT) is handler

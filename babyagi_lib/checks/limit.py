@@ -43,7 +43,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     def ring() -> None:
         nonlocal rings, first
         pause = seconds
-        while not ended.wait(pause):
+        while not ended.wait(pause) and working:
             rings, first, pause = rings + 1, True, AGAIN
             _interrupt_main(thread) if in_main else _raise_in(thread, TimeUp)
 
@@ -73,7 +73,6 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
             result = work()
         finally:
             working = False  # an interruption that is on its way from here on changes nothing
-            taken = time.monotonic() - started
             ended.set()
             timer.join()
             if not in_main:
@@ -85,6 +84,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
         if before is not None:  # None: it was set by something other than Python
             signal.signal(signal.SIGINT, before)
     if rings:
+        taken = time.monotonic() - started
         late = f", but only after {taken:.0f}" if taken > seconds + 2 * AGAIN else ""
         raise TimeoutError(
             f"your code took longer than {seconds:g} seconds and was stopped{late}. Is there a loop that never ends, or "
