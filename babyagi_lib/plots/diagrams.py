@@ -1,4 +1,7 @@
-"""Diagrams of boxes and arrows, drawn as pictures because not every notebook viewer draws them from text. Used by lessons 00, 02 and 05."""
+"""Diagrams of boxes and arrows, drawn as pictures because some notebook viewers cannot draw them from text.
+
+Used by lessons 00, 02 and 05.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, show
 
 @dataclass(frozen=True)
 class Box:
-    """A box of a diagram, placed by its centre; one unit is an inch."""
+    """A box of a diagram. `x` and `y` are its centre, in inches."""
 
     x: float
     y: float
@@ -27,7 +30,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow between two boxes, by name; `bend` is how far it leaves the straight line."""
+    """An arrow between two boxes, by name; `bend` is how much it curves away from the straight line."""
 
     start: str
     end: str
@@ -41,7 +44,7 @@ def chain(*names: str) -> list[Arrow]:
 
 
 def batch_path() -> None:
-    """The way of a batch through the model, with the shape of what is passed on."""
+    """The path of a batch through the model, with the shape of the tensor at each step."""
     boxes = {
         "ids": Box(3.5, 5.0, "piece ids\n(batch, pieces)", 2.4),
         "embeddings": Box(3.5, 4.1, "embeddings\n(batch, pieces, 384)", 2.4),
@@ -70,7 +73,7 @@ def batch_path() -> None:
 
 
 def adapter_in_layer() -> None:
-    """Where the two adapters of a layer sit, and what is inside one."""
+    """Where the two adapters of a layer are, and what is inside one."""
     layer = {
         "h": Box(0.35, 2.6, "state", 0.6),
         "attention": Box(1.25, 2.6, "attention", 0.85),
@@ -99,14 +102,14 @@ def adapter_in_layer() -> None:
     draw(axes, layer | inside, arrows)
     show(
         figure,
-        "A layer: state, attention, adapter, add and normalise, feed-forward, adapter, add and normalise; the state "
-        "goes round attention and adapter to the first addition, and from there to the second. Inside an adapter: 384 "
+        "A layer: state, attention, adapter, add and normalise, feed-forward, adapter, add and normalise; a residual "
+        "connection leads from the state to the first addition, and another from there to the second. Inside an adapter: 384 "
         "numbers go down to 16, through a GELU, up to 384, and are added to what came in.",
     )
 
 
 def five_ways() -> None:
-    """From a support and a query to an answer, on five ways."""
+    """Five ways from a support set and a query to an answer."""
     boxes = {
         "support": Box(0.85, 4.15, "support:\nK of each category", 1.65),
         "query": Box(0.85, 0.7, "query", 1.65),
@@ -138,7 +141,7 @@ def five_ways() -> None:
 
 
 def canvas(width: float, height: float) -> tuple[plt.Figure, Axes]:
-    """An empty drawing board of so many inches."""
+    """A figure without axes, of this width and height in inches; a point is given in inches, too."""
     figure, axes = plt.subplots(figsize=(width, height))
     axes.set(xlim=(-0.05, width + 0.05), ylim=(0, height), aspect="equal")
     axes.axis("off")
