@@ -97,6 +97,16 @@ def test_the_colours_of_an_attention_table_reach_to_its_largest_weight(monkeypat
         assert numbers == ([f"{w:.2f}" for w in weights.ravel()] if count == 3 else [])
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_attention_table_can_label_pieces_of_any_language(monkeypatch):
+    from babyagi_lib.plots import pretraining
+
+    pieces = ["$x$", "今", "été", "क", "�", "\\n"]
+    figure = drawn(monkeypatch, pretraining, plots.attention, {"head": (pieces, np.eye(6))})
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == [r"\$x\$", "\\u4eca", "été", "\\u0915", "�", "\\n"]
+
+
 @pytest.mark.parametrize("draws", [1, 3])
 def test_the_single_draws_of_few_labels_can_be_seen(monkeypatch, draws):
     """No two methods put their dots at the same place, no dot is under a mean, and all are above the lines."""

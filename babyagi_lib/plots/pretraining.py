@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, mean_and_interval, show
 
@@ -54,9 +55,10 @@ def attention(tables: dict[str, tuple[Sequence[str], np.ndarray]]) -> None:
     for panel, (title, (pieces, weights)) in zip(axes.flat, tables.items(), strict=True):
         weights = np.asarray(weights)
         top, count = weights.max(), len(pieces)
-        names = [piece.replace("$", r"\$") for piece in pieces]
+        names = [_label(piece) for piece in pieces]
         panel.imshow(weights, cmap="Blues", vmin=0, vmax=top)
-        panel.set(title=title, xticks=range(count), yticks=range(count), xlabel="looked at", ylabel="looking")
+        panel.set(title=title, xticks=range(count), yticks=range(count), ylabel="looking")
+        panel.set_xlabel(f"looked at (darkest: {top:.2f})")
         panel.set_xticklabels(names, rotation=90, fontsize=9)
         panel.set_yticklabels(names, fontsize=9)
         panel.spines[:].set_visible(False)
@@ -70,6 +72,14 @@ def attention(tables: dict[str, tuple[Sequence[str], np.ndarray]]) -> None:
         )
         described.append(f"{title}, over {count} pieces: {where} gets most, {share:.2f} of a row on average")
     show(figure, "Attention tables. " + "; ".join(described) + ".")
+
+
+def _label(piece: str) -> str:
+    """A piece as a label: no formula, and a character that the figure's font lacks as its code, such as \\u4eca."""
+    font = get_font(findfont(FontProperties()))
+    return "".join(
+        char if font.get_char_index(ord(char)) else char.encode("unicode_escape").decode() for char in piece
+    ).replace("$", r"\$")
 
 
 def _most_at(weights: np.ndarray) -> tuple[int, float]:
