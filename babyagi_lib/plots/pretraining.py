@@ -31,7 +31,7 @@ def losses_and_baselines(runs: dict[str, tuple[Sequence[float], Sequence[float],
         panel.set(
             title=title,
             xlabel="pieces read, millions",
-            ylim=(min(*losses, *baselines.values()) - 0.3, max(baselines.values()) + 0.6),
+            ylim=(min(*losses, *baselines.values()) - 0.3, max(*losses, *baselines.values()) + 0.4),
         )
         panel.set_ylabel("loss on held-out text, nats")
         panel.spines[["top", "right"]].set_visible(False)
