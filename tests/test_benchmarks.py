@@ -15,7 +15,7 @@ import pytest
 
 from babyagi_lib.course import aims, loglog
 from babyagi_lib.course import pages as paging
-from babyagi_lib.course.lessons import Course, CourseError, figures, source
+from babyagi_lib.course.lessons import Course, CourseError, figures
 from babyagi_lib.measured import MIME, Figure, bundle
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
