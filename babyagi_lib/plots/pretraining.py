@@ -18,7 +18,7 @@ def losses_and_baselines(runs: dict[str, tuple[Sequence[float], Sequence[float],
     """Held-out loss against pieces read, one panel per run, with baselines as dashed lines.
 
     Args:
-        runs: for each panel's title: pieces read, held-out loss at those moments, and the baselines' losses by name.
+        runs: for each panel's title: pieces read, held-out loss at these points, and the loss of each baseline by name.
     """
     figure, axes = plt.subplots(1, len(runs), figsize=(3.6 * len(runs), 3.5), constrained_layout=True, squeeze=False)
     described = []
@@ -120,7 +120,7 @@ def sizes(runs: dict[str, dict]) -> None:
 
 
 def patches(image: np.ndarray, size: int, label: int) -> None:
-    """An image with its patches marked, and the patches in the row in which a vision transformer reads them.
+    """An image with its patches marked, and the row of patches that a vision transformer reads.
 
     Args:
         image: (height, width) grey values.
@@ -145,7 +145,7 @@ def patches(image: np.ndarray, size: int, label: int) -> None:
     axes[1].imshow(np.hstack([part for patch in row for part in (patch, gap)][:-1]), cmap="gray_r", vmin=0, vmax=top)
     for k in range(len(row)):
         axes[1].add_patch(plt.Rectangle((k * (size + 1) - 0.5, -0.5), size, size, fill=False, edgecolor=ORANGE))
-    axes[1].set_title(f"the sentence: {len(row)} words of {size} x {size} pixels")
+    axes[1].set_title(f"the row: {len(row)} patches of {size} x {size} pixels")
     for panel in axes:
         panel.axis("off")
     show(
@@ -196,7 +196,7 @@ def few_labels(counts: Sequence[int], scores: dict[str, np.ndarray], chance: flo
 
 
 def pieces(texts: Sequence[str]) -> str:
-    """HTML of a row of word pieces, each in a box of its own; a space at a piece's start is shown as ␣."""
+    """HTML of a row of pieces, each in its own box; a space is shown as ␣, a line end as ⏎."""
     boxes = "".join(
         f'<code style="border:1px solid #999;border-radius:3px;padding:0 2px;margin:1px;display:inline-block">'
         f"{html.escape(text.replace(' ', '␣').replace(chr(10), '⏎'))}</code>"
