@@ -105,14 +105,6 @@ FORMS = {
         "one entry in two dimensions": lambda x: x.reshape(1, 1),
         "not contiguous": lambda x: torch.stack([x, x], dim=-1)[..., 0],
     },
-    # a loss: one number through which a gradient flows back, so a torch tensor that stays in the graph
-    "differentiable number": {
-        "float64": lambda x: x.double(),
-        "float32": lambda x: x.float(),
-        "one entry": lambda x: x.reshape(1),
-        "one entry in two dimensions": lambda x: x.reshape(1, 1),
-        "not contiguous": lambda x: torch.stack([x, x], dim=-1)[..., 0],
-    },
     # yes and no
     "booleans": ARRAYS,
     # whole numbers in a row

@@ -15,7 +15,7 @@ import pytest
 
 from babyagi_lib.course import aims, loglog
 from babyagi_lib.course import pages as paging
-from babyagi_lib.course.lessons import Course, CourseError, figures, source
+from babyagi_lib.course.lessons import Course, CourseError, figures
 from babyagi_lib.measured import MIME, Figure, bundle
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -395,24 +395,36 @@ def test_what_differs_is_told_to_the_bit_and_as_it_is_seen():
 
 
 def test_what_is_said_of_other_threads_is_what_was_measured():
-    """The same seed gives the same; on one thread scores move little, and lesson 1's masked model much."""
+    """The same seed gives the same; on one thread scores and perplexities move little, and no conclusion changes."""
     result = json.loads((BENCHMARKS / "same_twice.json").read_text(encoding="utf-8"))
     assert [row.get("differ_when_run_again", 0) for row in result["runs"]] == [0] * len(result["runs"])
     moves = {(one["lesson"], one["figure"]): (one["first"], one["then"]) for one in result["differing"]}
-    del moves["03_binary_cross_entropy", "weights_to_torch"]  # in units of rounding itself
-    first, then = moves.pop(("01_pretraining", "masked_perplexity"))
+    moves.pop(("03_binary_cross_entropy", "weights_to_torch"), None)  # in units of rounding itself
+    perplexities = [moves.pop(key) for key in list(moves) if key[1].endswith("_perplexity")]
     most = max(abs(two - one) for one, two in moves.values())
+    share = max((abs(two / one - 1) for one, two in perplexities), default=0)
     teaching = (BENCHMARKS.parent / "book" / "teaching.md").read_text(encoding="utf-8")
-    assert most < float(re.search(r"scores move by less than ([\d.]+),", teaching)[1]) < 2 * most
-    assert f"perplexity of the masked model from {first:.0f} to {then:.0f}" in teaching
+    assert most < float(re.search(r"scores move by less than ([\d.]+)", teaching)[1]) < 2 * most
+    assert 100 * share < float(re.search(r"perplexities by less than ([\d.]+)%", teaching)[1])
+
+
+def test_the_masked_model_of_lesson_1_ends_between_its_baselines_on_any_number_of_threads():
+    """What the lesson concludes from it: better than the bigram, not as good as counting both sides."""
+    result = json.loads((BENCHMARKS / "same_twice.json").read_text(encoding="utf-8"))
+    ends = [
+        value
+        for one in result["differing"]
+        if (one["lesson"], one["figure"]) == ("01_pretraining", "masked_perplexity")
+        for value in (one["first"], one["then"])
+    ]
     lesson = next(lesson for lesson in Course.find().lessons if lesson.name == "01_pretraining")
-    text = "".join(source(cell) for cell in lesson.notebook["cells"])
-    assert f"a perplexity of {then:.0f} in place of {first:.0f}" in text
-    assert first == pytest.approx(
-        next(f["value"] for f in figures(lesson.notebook) if f["name"] == "masked_perplexity")
+    ends.append(next(f["value"] for f in figures(lesson.notebook) if f["name"] == "masked_perplexity"))
+    printed = json.dumps(lesson.notebook)
+    bigram, both = (
+        float(re.search(rf"hidden piece +{name} +loss [\d.]+ +perplexity +([\d.]+)", printed)[1])
+        for name in ("bigram", "both sides")
     )
-    bigram = re.search(r"hidden piece +bigram +loss [\d.]+ +perplexity +([\d.]+)", json.dumps(lesson.notebook))
-    assert first < float(bigram[1]) < then
+    assert all(both < end < bigram for end in ends)
 
 
 # What it costs to start

@@ -1,4 +1,4 @@
-"""Figures say in words what they show, and HTML made from text is safe."""
+"""Figures have alt text with their numbers, what they draw can be seen, and HTML made from text is safe."""
 
 import re
 
@@ -16,9 +16,9 @@ def shown(monkeypatch):
     """What a figure function displays: a list of (data, metadata)."""
     from IPython import display
 
-    found = []
-    monkeypatch.setattr(display, "display", lambda data, metadata=None, raw=False: found.append((data, metadata)))
-    return found
+    displayed = []
+    monkeypatch.setattr(display, "display", lambda data, metadata=None, raw=False: displayed.append((data, metadata)))
+    return displayed
 
 
 def run(scores):
@@ -38,7 +38,7 @@ def test_history_with_and_without_validation(shown, scores):
     assert all(f"{s:.3f}" in alt for s in scores)
 
 
-def test_other_figures_tell_their_numbers(shown):
+def test_the_alt_text_of_other_figures_has_their_numbers(shown):
     plots.confusion(["LOC", "PER", "O"], np.array([[90, 3, 1], [0, 50, 2], [7, 1, 900]]))
     plots.f1_by_frequency({"never": 0.61, "once": 0.8}, {"never": 100, "once": 20}, "of type LOC")
     plots.pieces_per_word([2, 3, 1, 1], [1, 1, 1, 2])
@@ -80,7 +80,8 @@ def alts_of(shown):
 def test_figures_of_lesson_01(shown):
     lines = {"uniform": 6.2, "unigram": 5.3, "bigram": 3.5}
     plots.losses_and_baselines({"causal": ([0, 100, 200], [6.2, 4.0, 3.1], lines)})
-    plots.attention(["a", "$b", "c"], {"head 1": np.array([[1, 0, 0], [0.9, 0.1, 0], [0.1, 0.8, 0.1]])})
+    before = np.array([[1, 0, 0], [0.9, 0.1, 0], [0.1, 0.8, 0.1]])
+    plots.attention({"head 1": (["a", "$b", "c"], before), "head 2": (["c", "$b", "a"], before.T)})
     run = {"read": [100, 200], "losses": [5.0, 4.0], "parameters": 10}
     plots.sizes({"small": run, "middle": run, "large": run | {"losses": [4.5, 3.25]}})
     plots.patches(np.arange(64).reshape(8, 8), 2, 7)
@@ -89,10 +90,64 @@ def test_figures_of_lesson_01(shown):
     plots.few_labels([10], {"one draw only": draws[:1, :1]}, 0.25)
     alts = alts_of(shown)
     assert "from 6.20 to 3.10" in alts[0] and "bigram 3.50" in alts[0]
-    assert "2 of 3 look most, within this window, at the piece before" in alts[1]
+    assert "head 1, over 3 pieces: the piece before gets most, 0.85 of a row on average" in alts[1]
+    assert "head 2, over 3 pieces: the piece after gets most, 0.85 of a row on average" in alts[1]
     assert "large ends at 3.25" in alts[2]
     assert "handwritten 7" in alts[3] and "16 patches" in alts[3]
     assert "pretrained: 0.50 at 10, 0.70 at 30" in alts[4] and "0.25" in alts[5]
+
+
+def drawn(monkeypatch, module, draw, *arguments):
+    """The figure that a function draws, before it becomes a PNG."""
+    figures = []
+    monkeypatch.setattr(module, "show", lambda figure, alt: figures.append(figure))
+    draw(*arguments)
+    (figure,) = figures
+    figure.canvas.draw()
+    plt.close(figure)
+    return figure
+
+
+@pytest.mark.parametrize("largest", [0.05, 0.4, 1.0])
+def test_the_colours_of_an_attention_table_reach_to_its_largest_weight(monkeypatch, largest):
+    """Where every weight is small, a scale up to 1 leaves the table blank."""
+    from babyagi_lib.plots import pretraining
+
+    for count in (3, 14):
+        weights = np.tril(np.full((count, count), largest / 2))
+        weights[1, 0] = largest
+        figure = drawn(monkeypatch, pretraining, plots.attention, {"head": (["x"] * count, weights)})
+        (panel,) = figure.axes
+        assert panel.images[0].get_clim() == (0, largest)
+        numbers = [text.get_text() for text in panel.texts]
+        assert numbers == ([f"{w:.2f}" for w in weights.ravel()] if count == 3 else [])
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_attention_table_can_label_pieces_of_any_language(monkeypatch):
+    from babyagi_lib.plots import pretraining
+
+    pieces = ["$x$", "今", "été", "क", "�", "\\n"]
+    figure = drawn(monkeypatch, pretraining, plots.attention, {"head": (pieces, np.eye(6))})
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == [r"\$x\$", "\\u4eca", "été", "\\u0915", "�", "\\n"]
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_the_single_draws_of_few_labels_can_be_seen(monkeypatch, draws):
+    """No two methods put their dots at the same place, no dot is under a mean, and all are above the lines."""
+    from babyagi_lib.plots import pretraining
+
+    runs = np.linspace(0.4, 0.6, draws)[:, None] + [0.0, 0.1]
+    figure = drawn(monkeypatch, pretraining, plots.few_labels, [10, 100], dict.fromkeys(["a", "b", "c"], runs), 0.25)
+    (axes,) = figure.axes
+    dots = [line for line in axes.lines if line.get_marker() == "o" and line.get_linestyle() == "None"]
+    means = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"]
+    assert len(dots) == len(means) == 3
+    taken = [x for line in dots for x in set(line.get_xdata())] + [x for line in means for x in line.get_xdata()]
+    assert len(set(np.round(taken, 6))) == 12
+    assert min(dot.get_zorder() for dot in dots) > max(line.get_zorder() for line in means)
+    assert all(dot.get_markersize() >= 4 and dot.get_alpha() is None for dot in dots)
 
 
 def test_figures_of_lesson_03(shown):
@@ -132,7 +187,6 @@ def test_html_made_from_text_is_escaped():
 
 def test_no_figure_is_left_open(shown):
     plots.score_bars({"a": 0.5}, "Scores")
-    import matplotlib.pyplot as plt
 
     assert plt.get_fignums() == []
 

@@ -228,7 +228,9 @@ def _error(found: object) -> float:
 def _step(found: float) -> str:
     if found > 1e-4:
         return " The step may be too large (the curve bends within it) or so small that rounding is all that is left."
-    return " A one-sided difference needs h near 1e-8, a central one h near 1e-5: look at the figure of section 2 again."
+    return (
+        " A one-sided difference needs h near 1e-8, a central one h near 1e-5: look at the figure of section 2 again."
+    )
 
 
 def _moves(max_error: Callable, start: Vector) -> None:

@@ -1,4 +1,4 @@
-"""What every figure of the course shares: colours, alt text, the way it is shown; and the curve of a training run."""
+"""What all figures of the course share: colours, alt text and how they are shown; and the curve of a training run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", 
 def mean_and_interval(runs: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     """Mean over an axis and half the width of its 95% interval (Student's t), both without that axis.
 
-    Of a single run nothing is known but itself: the half is NaN, which matplotlib does not draw.
+    A single run has no interval: the half is NaN, which matplotlib does not draw.
     """
     from scipy.stats import t  # most of a second, which not every lesson needs
 
@@ -48,7 +48,7 @@ def history(run: History, score_name: str = "validation score", baseline: tuple[
 
     Args:
         run: what `fit` returned.
-        score_name: what the validation score is.
+        score_name: the name of the validation score.
         baseline: name and value of a loss to compare with, drawn as a dashed line.
     """
     steps = [s["step"] for s in run.steps]
@@ -84,7 +84,7 @@ def history(run: History, score_name: str = "validation score", baseline: tuple[
 
 
 def show_source(thing: object) -> None:
-    """Display the source of a library function or class, so that a lesson never carries a copy of it."""
+    """Display the source of a library function or class, so that a lesson contains no copy of it."""
     import inspect
 
     from IPython.display import Markdown, display

@@ -1,4 +1,7 @@
-"""Diagrams of boxes and arrows, drawn as pictures because not every notebook viewer draws them from text. Used by lessons 00, 02 and 05."""
+"""Diagrams of boxes and arrows, drawn as pictures because some notebook viewers cannot draw them from text.
+
+Used by lessons 00, 02 and 05.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from babyagi_lib.plots.base import BLUE, GREEN, GREY, ORANGE, show
 
 @dataclass(frozen=True)
 class Box:
-    """A box of a diagram, placed by its centre; one unit is an inch."""
+    """A box of a diagram. `x` and `y` are its centre, in inches."""
 
     x: float
     y: float
@@ -27,7 +30,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow between two boxes, by name; `bend` is how far it leaves the straight line."""
+    """An arrow between two boxes, by name; `bend` is how much it curves away from the straight line."""
 
     start: str
     end: str
@@ -110,9 +113,9 @@ def adapter_in_layer(hidden: int = 384, size: int = 16) -> None:
     draw(axes, layer | inside, arrows)
     show(
         figure,
-        "A layer: state, attention, adapter, add and normalise, feed-forward, adapter, add and normalise. The state "
-        "goes past attention and adapter to the first addition, and from there to the second. Inside an adapter, "
-        f"{hidden} numbers go down to {size}, through a GELU, up to {hidden}, and are added to what came in.",
+        "A layer: state, attention, adapter, add and normalise, feed-forward, adapter, add and normalise; a residual "
+        "connection leads from the state to the first addition, and another from there to the second. Inside an adapter, "
+        f"{hidden} numbers go down to {size}, through a GELU, up to {hidden}, and are added to the input.",
     )
 
 
@@ -148,7 +151,7 @@ def five_ways() -> None:
 
 
 def canvas(width: float, height: float) -> tuple[plt.Figure, Axes]:
-    """An empty drawing board of so many inches."""
+    """A figure without axes, of this width and height in inches; a point is given in inches, too."""
     figure, axes = plt.subplots(figsize=(width, height))
     axes.set(xlim=(-0.05, width + 0.05), ylim=(0, height), aspect="equal")
     axes.axis("off")

@@ -1,4 +1,4 @@
-"""The figures of lesson 00: the course on one picture, and how like each example a message is."""
+"""The figures of lesson 00: a map of the course, and the cosine between a message and each example."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ def course_map() -> None:
     draw(axes, boxes, arrows)
     show(
         figure,
-        "The course as a loop. Text goes through pretraining (Lesson 1) into an encoder; heads and adapters (Lesson 2) "
-        "fit it to a task, a loss and fine-tuning (Lessons 3 and 4) train it, few examples (Lesson 5) and reward "
-        "(Lesson 6) teach it more; an agent acts, and what it meets updates the model, which is the encoder again.",
+        "The course as a loop. Pretraining on text (Lesson 1) gives an encoder. Heads and adapters (Lesson 2) fit it to a "
+        "task. A loss and fine-tuning (Lessons 3 and 4) train it. Few examples (Lesson 5) and reward (Lesson 6) teach it "
+        "more. An agent acts, and its experience updates the model, which is the encoder again.",
     )
 
 
-def nearest_examples(cosines: np.ndarray, categories: np.ndarray, found: str) -> None:
-    """How like a message each labelled example is, a row for each category.
+def nearest_examples(cosines: np.ndarray, categories: np.ndarray, answer: str) -> None:
+    """The cosine between a message and each labelled example, with one row for each category.
 
     Args:
-        cosines: (examples,) between the message and each example.
+        cosines: (examples,) cosine between the message and each example.
         categories: (examples,) their categories.
-        found: the category of the nearest.
+        answer: the category of the nearest example.
     """
     best = {name: cosines[categories == name].max() for name in np.unique(categories)}
     rows = sorted(best, key=best.get)
     figure, axes = plt.subplots(figsize=(6.6, 5.6), constrained_layout=True)
     for row, name in enumerate(rows):
         values = cosines[categories == name]
-        axes.plot(values, [row] * len(values), "o", color=ORANGE if name == found else GREY, markersize=5, alpha=0.8)
-    axes.plot(best[found], rows.index(found), "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
+        axes.plot(values, [row] * len(values), "o", color=ORANGE if name == answer else GREY, markersize=5, alpha=0.8)
+    axes.plot(best[answer], rows.index(answer), "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
     axes.set(xlabel="cosine with the message", yticks=range(len(rows)))
     axes.set_yticklabels(rows, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
@@ -59,5 +59,5 @@ def nearest_examples(cosines: np.ndarray, categories: np.ndarray, found: str) ->
     show(
         figure,
         f"The cosine between the message and each of {len(cosines)} examples, a row for each of {len(rows)} categories. "
-        f"The nearest is in {found} ({best[found]:.2f}), the next category is {second} ({best[second]:.2f}).",
+        f"The nearest is in {answer} ({best[answer]:.2f}), the next category is {second} ({best[second]:.2f}).",
     )
