@@ -186,6 +186,7 @@ def classroom(learners: int, lesson: Lesson, limit: str, command: str) -> dict:
         peak = watching.result()
     return {
         "name": f"{learners} learners, {'no CPU limit' if limit == 'none' else f'CPU_LIMIT {limit}'}",
+        "cpu_limit": limit,
         "seconds": round(seconds, 1),
         "core_seconds_a_learner": round(seconds * psutil.cpu_count() / learners, 1),
         "memory_a_learner_gb": round(max(peak.values()), 2),

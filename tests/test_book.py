@@ -636,6 +636,18 @@ def test_the_teaching_guide_has_the_measured_time_of_every_lesson(page, address)
         assert f"{paging.effort(lesson).solving} min" in row.replace("\u00a0", " ")
 
 
+def test_the_guide_computes_what_a_hub_needs_from_what_was_measured(tmp_path):
+    lesson = COURSE.lessons[0]
+    cost = {"seconds": 150, "peak_memory_mb": 2048}
+    run = {"cpu_limit": "1", "seconds": 60.0, "core_seconds_a_learner": 24.0, "memory_a_learner_gb": 0.5}
+    (tmp_path / "hub.json").write_text(json.dumps({"data": "six learners", "runs": [run, run | {"cpu_limit": "none"}]}))
+    table = paging.classroom([lesson], {lesson.name: {"metadata": {"babyagi": cost}}}, tmp_path).replace("\u00a0", " ")
+    assert "| 100 | 50 GB | 200 GB | 20 | 50 |" in table
+    (tmp_path / "hub.json").unlink()
+    with pytest.raises(CourseError, match="make hub-test"):
+        paging.classroom([lesson], {}, tmp_path)
+
+
 def test_the_references_are_those_of_the_lessons(book):
     """Every paper that a lesson links to is in the list, and every work in the list is named by a lesson."""
     from pybtex.database import parse_file

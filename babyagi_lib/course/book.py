@@ -176,6 +176,7 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
         ),
         "<!-- dependencies -->": lambda: dependencies.tables(course.root),
         "<!-- timetable -->": lambda: pages.timetable(course.lessons, lessons),
+        "<!-- hub -->": lambda: pages.classroom(course.lessons, lessons, course.root / "benchmarks"),
         "<!-- striking -->": lambda: pages.striking(lessons["04_ner_finetuning"]),
     }
     for path in staged.glob("*.md"):

@@ -9,6 +9,7 @@ import base64
 import copy
 import html
 import json
+import math
 import posixpath
 import re
 from dataclasses import dataclass
@@ -188,6 +189,41 @@ def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
     told = (
         "To read, and for the exercises: what the lessons state, our estimate for one learner. To run, and memory: measured "
         "for a whole notebook, including the start of its kernel, on the machine that the [results](results.md) name."
+    )
+    return "\n".join(rows) + "\n\n" + told
+
+
+def classroom(lessons: list[Lesson], pages: dict[str, dict], benchmarks: Path) -> str:
+    """Markdown of the memory and cores that a hub needs for a class, computed from what `make hub-test` measured.
+
+    Raises:
+        CourseError: it has not been run with a CPU limit.
+    """
+    try:
+        result = json.loads((benchmarks / "hub.json").read_text(encoding="utf-8"))
+        [measured] = [run for run in result["runs"] if run["cpu_limit"] == "1"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CourseError(f"{benchmarks / 'hub.json'}: expected one run with CPU limit 1; run make hub-test") from error
+    costs = [pages[lesson.name]["metadata"]["babyagi"] for lesson in lessons]
+    longest, largest = max(cost["seconds"] for cost in costs), max(cost["peak_memory_mb"] for cost in costs)
+    heads = ("learners", "memory, lesson 0", "memory, any lesson", "cores, lesson 0", "cores, longest lesson")
+    rows = [_row(*heads), "|---" * len(heads) + "|"]
+    for learners in (20, 100, 500):
+        rows.append(
+            _row(
+                str(learners),
+                f"{learners * measured['memory_a_learner_gb']:.0f} GB",
+                f"{learners * largest / 1024:.0f} GB",
+                str(math.ceil(learners * measured["core_seconds_a_learner"] / 120)),
+                str(math.ceil(learners * longest * 2 / 600)),
+            )
+        )
+    told = (
+        f"Measured: {result['data']}, with one thread each: {measured['seconds']:.0f} seconds on two cores, "
+        f"{measured['memory_a_learner_gb']:.2f} GB for each learner. The rest is computed from this and from the table at the "
+        "top of this page. Memory is for everybody at the same time. Cores are such that everybody who starts at the same "
+        "moment gets through lesson 0 in two minutes, and through the longest lesson in ten. If you accept to wait twice as "
+        "long, half the cores are enough."
     )
     return "\n".join(rows) + "\n\n" + told
 
