@@ -40,10 +40,25 @@ SHARED = (
 )
 # What the instructor's has as well, so that `babyagi links`, `student` and `book` work in it.
 INSTRUCTORS = ("book/*", "book/assets/**/*", "book/extensions/**/*", "Makefile", ".gitattributes")
-NBGRADER_CONFIG = """c = get_config()  # noqa: F821
+NBGRADER_CONFIG = """from babyagi_lib.course.grading import Repair
+
+c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "babyagi"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+
+# Copied, split or deleted cells are put right first. nbgrader alone would stop for the whole class.
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    Repair,
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+# nbgrader gives no points to a check with a warning in its output. Here the assertion alone decides.
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = "."
 c.Execute.timeout = 120  # seconds for a cell; the first one imports PyTorch, perhaps from a slow disk
+c.Execute.iopub_timeout = 30  # seconds to collect what a cell has printed
 """
 
 

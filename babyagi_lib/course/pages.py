@@ -187,8 +187,8 @@ def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
         read, solve, run = read + takes.reading, solve + takes.solving, run + cost["seconds"]
     rows.append(_row("all of them", f"{read / 60:.1f} h", f"{solve / 60:.1f} h", minutes(run), ""))
     told = (
-        "To read, and for the exercises: what the lessons state, our estimate for one learner. To run, and memory: measured "
-        "for a whole notebook, including the start of its kernel, on the machine that the [results](results.md) name."
+        "The times to read and for the exercises are our estimates for one learner. Run time and memory were measured for "
+        "a whole notebook, including the start of its kernel, on the machine that the page of [results](results.md) names."
     )
     return "\n".join(rows) + "\n\n" + told
 

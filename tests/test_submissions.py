@@ -1,0 +1,262 @@
+"""A class hands in what real classes hand in. nbgrader grades every submission it can, and the report names the others."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import nbformat
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nbgrader.api import Gradebook
+from nbgrader.nbgraderformat import MetadataValidator
+from test_editions import nbgrader, zips  # noqa: F401
+
+from babyagi_lib.course import grading
+from babyagi_lib.course.lessons import Course, source
+
+[LESSON] = Course.find().select(["06"])
+NAME = LESSON.name
+ANSWERS = ("value_iteration", "q_update", "epsilon_schedule")
+POINTS = dict(zip(ANSWERS, (2, 1, 2), strict=True))
+SCHEDULE = "def schedule(t):\n"
+
+
+def place(notebook, name):
+    return next(i for i, c in enumerate(notebook.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == name)
+
+
+def copied(notebook, name):
+    cell = json.loads(json.dumps(notebook.cells[place(notebook, name)]))
+    notebook.cells.insert(place(notebook, name), nbformat.from_dict(cell))
+
+
+def split(notebook, name):
+    """As JupyterLab does it: both halves keep the marks."""
+    copied(notebook, name)
+    at = place(notebook, name)
+    notebook.cells[at + 1].source = ""
+
+
+def without(notebook, *names):
+    for name in names:
+        del notebook.cells[place(notebook, name)]
+
+
+def answered(notebook, body):
+    notebook.cells[place(notebook, "epsilon_schedule")].source = SCHEDULE + body
+
+
+def unmarked(notebook):
+    for cell in notebook.cells:
+        cell.metadata = nbformat.NotebookNode()
+
+
+def of_another_version(notebook):
+    for number, cell in enumerate(notebook.cells):
+        if "nbgrader" in cell.metadata:
+            cell.metadata["nbgrader"]["schema_version"] = (1, 4)[number % 2]
+
+
+def markdown(notebook):
+    cell = notebook.cells[place(notebook, "q_update")]
+    cell.cell_type = "markdown"
+    del cell["outputs"], cell["execution_count"]
+
+
+def reversed_without_a_check(notebook):
+    without(notebook, "q_update-check")
+    imports = notebook.cells.pop(1)
+    notebook.cells = [imports, *reversed(notebook.cells)]
+
+
+def with_a_helper_in_between(notebook):
+    split(notebook, "q_update")
+    notebook.cells.insert(place(notebook, "q_update") + 1, nbformat.v4.new_code_cell("%%bash\nexit 3"))
+
+
+ALL = 5
+# What a student does to the right answers: the change, the points, and what the report says (nothing: no look needed).
+CLASS = {
+    "right": (lambda notebook: None, ALL, ""),
+    "copied_answer": (lambda notebook: copied(notebook, "value_iteration"), ALL, "value_iteration is there more than"),
+    "copied_check": (
+        lambda notebook: copied(notebook, "q_update-check"),
+        ALL,
+        "q_update-check is there more than once",
+    ),
+    "split": (with_a_helper_in_between, ALL, "q_update is there more than once"),
+    "deleted_check": (
+        lambda notebook: without(notebook, "q_update-check"),
+        ALL,
+        "q_update-check is missing and was put",
+    ),
+    "deleted_answer": (lambda notebook: without(notebook, "q_update"), 4, "q_update-check could not run: NameError"),
+    "deleted_both": (lambda notebook: without(notebook, "q_update", "q_update-check"), 4, "q_update is missing"),
+    "unmarked": (unmarked, ALL, "value_iteration-check is missing and was put back"),
+    "another_version": (of_another_version, ALL, ""),
+    "markdown": (markdown, ALL, ""),
+    "warns": (
+        lambda notebook: answered(
+            notebook, "    import warnings\n    warnings.warn('x')\n    return min(1, 10 / (t + 1))"
+        ),
+        ALL,
+        "",
+    ),
+    "never_ends": (lambda notebook: answered(notebook, "    while True:\n        pass"), 3, ""),
+    "prints": (lambda notebook: answered(notebook, "    while True:\n        print('t =', t)"), 3, ""),
+    "exits": (lambda notebook: answered(notebook, "    import os\n    os._exit(0)"), 0, "not graded: the kernel died"),
+    "leaves": (
+        lambda notebook: answered(notebook, "    raise SystemExit"),
+        3,
+        "epsilon_schedule-check could not run: Sys",
+    ),
+    "changed_check": (
+        lambda notebook: notebook.cells[place(notebook, "q_update-check")].update(source="verdict = 1"),
+        ALL,
+        "q_update-check was changed",
+    ),
+}
+
+
+def solved(assignment, release):
+    """The released notebook with the right answers, by way of the marks in the source."""
+    answers = {}
+    for cell in assignment.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            lines = source(cell).split("\n")
+            answers[cell.metadata.nbgrader.grade_id] = "\n".join(line for line in lines if "### " not in line)
+    notebook = nbformat.from_dict(json.loads(json.dumps(release)))
+    for name, answer in answers.items():
+        notebook.cells[place(notebook, name)].source = answer
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def released(zips, tmp_path_factory):  # noqa: F811
+    """A class folder with one released assignment; the folder, the solved notebook, and what nbgrader knows of it."""
+    folder = tmp_path_factory.mktemp("class")
+    with zipfile.ZipFile(zips / "instructor.zip") as archive:
+        for name in ("nbgrader/nbgrader_config.py", f"nbgrader/source/{NAME}/{NAME}.ipynb"):
+            archive.extract(name, folder)
+    folder /= "nbgrader"
+    # The lesson's imports take seconds of each kernel's start. The answers need only these.
+    path = folder / "source" / NAME / f"{NAME}.ipynb"
+    small = nbformat.read(path, as_version=4)
+    small.cells[1].source = "import numpy as np\nfrom babyagi_lib import checks"
+    nbformat.write(small, path)
+    nbgrader(folder, "generate_assignment", NAME)
+    one, other = (nbformat.read(folder / part / NAME / f"{NAME}.ipynb", as_version=4) for part in ("source", "release"))
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+        return folder, solved(one, other), grading.released(gradebook, NAME, NAME)
+
+
+def hand_in(folder, student, notebook, name=f"{NAME}.ipynb"):
+    path = folder / "submitted" / student / NAME / name
+    path.parent.mkdir(parents=True)
+    path.write_text(notebook if isinstance(notebook, str) else json.dumps(notebook), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def graded(released):
+    """The report after one `nbgrader autograde` for the whole class: student to points and notes."""
+    folder, right, _ = released
+    for student, (change, _, _) in CLASS.items():
+        notebook = nbformat.from_dict(json.loads(json.dumps(right)))
+        change(notebook)
+        hand_in(folder, student, notebook)
+    hand_in(folder, "renamed", right, f"{NAME} (1).ipynb")
+    hand_in(folder, "conflict", "<<<<<<< HEAD\n{}")
+    (folder / "submitted" / "absent").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", NAME], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, "some could not be graded, and nbgrader says so"
+    return {student: (points, notes) for student, points, notes in grading.report(folder, NAME)}
+
+
+@pytest.mark.parametrize("student", CLASS)
+def test_what_a_submission_gets(graded, student):
+    _, points, said = CLASS[student]
+    got, notes = graded[student]
+    assert got == f"{points} of {ALL}", notes
+    assert said in "\n".join(notes) if said else notes == [], notes
+
+
+@pytest.mark.parametrize(
+    ("student", "said"),
+    [
+        ("renamed", f"not graded: there is no {NAME}/{NAME}.ipynb, but {NAME} (1).ipynb"),
+        ("conflict", "not graded: the file is no notebook"),
+        ("absent", "but no notebook"),
+    ],
+)
+def test_what_cannot_be_graded_is_named(graded, student, said):
+    assert said in "\n".join(graded[student][1])
+
+
+def test_the_report_as_an_instructor_calls_it(graded, released, monkeypatch, capsys):
+    monkeypatch.chdir(released[0])
+    monkeypatch.setattr(sys, "argv", ["grading", NAME])
+    grading.main()
+    printed = capsys.readouterr().out
+    assert "right: 5 of 5\n" in printed
+    assert f"{sum(bool(notes) for _, notes in graded.values())} of {len(graded)} submissions need a look" in printed
+    monkeypatch.setattr(sys, "argv", ["grading", "99_none"])
+    with pytest.raises(SystemExit, match="there is no assignment 99_none"):
+        grading.main()
+
+
+# --- repair, for any number of changes ----------------------------------------------------------------------
+
+CELLS = st.integers(0, 30)
+CHANGES = st.lists(st.tuples(st.sampled_from(["copy", "delete", "move", "unmark", "mark"]), CELLS, CELLS), max_size=12)
+MARKS = [{}, "x", {"grade_id": "q_update"}, {"grade_id": "unknown", "schema_version": 3}, {"schema_version": 0}]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES)
+def test_after_a_repair_every_check_is_there_once_and_nothing_else_is_lost(released, changes):
+    _, right, assignment = released
+    notebook = nbformat.from_dict(json.loads(json.dumps(right)))
+    for kind, a, b in changes:
+        cells = notebook.cells
+        if not cells:
+            break
+        at = a % len(cells)
+        if kind == "copy":
+            cells.insert(b % len(cells), nbformat.from_dict(json.loads(json.dumps(cells[at]))))
+        elif kind == "delete":
+            del cells[at]
+        elif kind == "move":
+            cells.insert(b % len(cells), cells.pop(at))
+        elif kind == "unmark":
+            cells[at].metadata.pop("nbgrader", None)
+        elif cells[at].cell_type == "code":
+            cells[at].metadata["nbgrader"] = nbformat.from_dict(json.loads(json.dumps(MARKS[b % len(MARKS)])))
+    before = [cell.source for cell in notebook.cells]
+    grading.repair(notebook, assignment)
+    MetadataValidator().validate_nb(notebook)  # nbgrader stops for the whole class where this fails
+    marked = [cell.metadata["nbgrader"] for cell in notebook.cells if "nbgrader" in cell.metadata]
+    names = [marks["grade_id"] for marks in marked]
+    assert len(set(names)) == len(names)
+    assert {marks["grade_id"]: marks["points"] for marks in marked if marks["grade"]} == {
+        f"{name}-check": points for name, points in POINTS.items()
+    }
+    left = iter(cell.source for cell in notebook.cells)
+    assert all(text in left for text in before), "the cells that were there are there, in their order"
+    assert all("is missing" in note or "was changed" in note for note in grading.repair(notebook, assignment))
+
+
+def test_a_notebook_without_cell_ids_gets_a_cell_without_one(released):
+    _, right, assignment = released
+    notebook = nbformat.from_dict(json.loads(json.dumps(right)))
+    without(notebook, "q_update-check")
+    notebook.nbformat_minor = 4
+    for cell in notebook.cells:
+        cell.pop("id", None)
+    grading.repair(notebook, assignment)
+    nbformat.validate(notebook)
+    at = place(notebook, "q_update")
+    assert notebook.cells[at + 1].metadata.nbgrader.grade_id == "q_update-check", "after its answer"
