@@ -53,13 +53,16 @@ publish(Figure("steps", "steps taken", STEPS, "nothing", digits=0))
 """
 
 
+PLAN = "Plan about an hour: about 40 minutes to read, about 20 minutes for the exercises."
+
+
 def lesson(path: Path, body: str = BODY, parameters: str = "STEPS = 3\nRATE = 0.5\nNAME = 'x'") -> None:
     """Write a lesson of three cells."""
     import nbformat
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
     cells = [
-        new_markdown_cell("# A small lesson\n\n<!-- cost --><!-- /cost -->"),
+        new_markdown_cell(f"# A small lesson\n\n{PLAN}\n\n<!-- cost --><!-- /cost -->"),
         new_code_cell(parameters, metadata={"tags": ["parameters"]}),
         new_code_cell(body),
     ]
