@@ -187,6 +187,16 @@ def with_a_window(labels, ways, shots, queries, rng):
     return support, query
 
 
+def around_a_ring(labels, ways, shots, queries, rng):
+    """Neighbouring messages from a random start, which wraps around: each is as likely as any other."""
+    support, query = [], []
+    for name in rng.choice(np.unique(labels), ways, replace=False):
+        members = np.flatnonzero(labels == name)
+        members = np.roll(members, int(rng.integers(len(members))))
+        support, query = [*support, *members[:shots]], [*query, *members[shots : shots + queries]]
+    return support, query
+
+
 def from_a_copy(labels, ways, shots, queries, rng):
     return by_choice(labels, ways, shots, queries, copy.deepcopy(rng))
 
@@ -491,6 +501,7 @@ MUTANTS = [
     (checks.episode, neighbours, "different sets of 3 categories"),
     (checks.episode, support_in_front, "far more often than others"),
     (checks.episode, with_a_window, "before you cut"),
+    (checks.episode, around_a_ring, "only 12 of 66 possible pairs"),
     (checks.episode, from_a_copy, "two calls in a row"),
     (checks.episode, masks, "with bool entries"),
     (checks.episode, from_one, "messages"),

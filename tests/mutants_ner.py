@@ -340,6 +340,11 @@ def split_by_change_only(tags):
     )
 
 
+def typed(cut):
+    """The right entities, with types cut out of their first tags in another way."""
+    return lambda tags: [(cut(tags[start]), start, end) for _, start, end in extract(tags)]
+
+
 RETURNS = {checks.alignment: "integers", checks.extraction: "rows", checks.input_adapter: "module"}
 CASES = [
     (checks.alignment, align),
@@ -404,6 +409,11 @@ MUTANTS = [
     (checks.alignment, lambda ids, tags: [-100, 3, 0, 5, -100], "one label per piece"),
     (checks.extraction, appending, "changes the tags"),
     (checks.extraction, by_split, "a type may have a hyphen"),
+    (checks.extraction, typed(lambda tag: tag.lstrip("BI-")), "strip and lstrip"),
+    (checks.extraction, typed(lambda tag: tag.strip("BI-")), "strip and lstrip"),
+    (checks.extraction, typed(lambda tag: tag.replace("B-", "").replace("I-", "")), "cut after the first one only"),
+    (checks.extraction, typed(lambda tag: tag[2:].lower()), "upper or lower case"),
+    (checks.extraction, typed(lambda tag: tag[2:].upper()), "upper or lower case"),
     (checks.extraction, only_from_b, "missing or were merged"),
     (checks.extraction, zero_start_is_false, "0 counts as false"),
     (checks.extraction, remembers, "the sentence before are still there"),

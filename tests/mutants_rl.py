@@ -279,12 +279,25 @@ def changes_the_reward(P, nxt, R, done, discount):
     return V
 
 
+def ends_are_states(P, nxt, R, done, discount):
+    """Sets the value of every state to 0 that an episode can end in."""
+    V, ends = np.zeros(len(P)), np.unique(nxt[done])
+    for _ in range(500):
+        future = V.copy()
+        future[ends] = 0
+        V = (P * (R + discount * future[nxt])).sum(axis=2).max(axis=1)
+    return V
+
+
 remembered = [1.0]
 
 
 def stateful(t):
     remembered[0] = 1.0 if t == 0 else remembered[0] * 0.99
     return remembered[0]
+
+
+in_a_list = [1.0] * 100 + [0.0] * 1900  # an epsilon for each of the 2,000 steps
 
 
 class Schedule:
@@ -322,6 +335,7 @@ CASES = [
     (checks.epsilon_schedule, lambda step: np.exp(-step / 100)),
     (checks.epsilon_schedule, Schedule(0.9, 0.005, 150)),
     (checks.epsilon_schedule, lambda t: 1 if t < 60 else 3 / t),
+    (checks.epsilon_schedule, lambda t: in_a_list[t]),
 ]
 MUTANTS = [
     (checks.value_iteration, lambda *table: solve(*table, best=lambda Q: Q.mean(axis=1)), "average over the actions"),
@@ -373,6 +387,7 @@ MUTANTS = [
         swept(lambda P, n, R, d, g, V: np.maximum(V, (P * (R + g * ~d * V[n])).sum(2).max(1))),
         "never falls below 0",
     ),
+    (checks.value_iteration, ends_are_states, "a state is not an end, an outcome is"),
     (checks.value_iteration, best_actions, "max, not argmax"),
     (checks.value_iteration, all_of_q, "that is Q"),
     (checks.value_iteration, lambda *table: (solve(*table), best_actions(*table)), "V has the shape (2, 5)"),
@@ -442,6 +457,7 @@ MUTANTS = [
     (checks.epsilon_schedule, lambda t: 100 * 0.99**t, "between 0 and 1"),
     (checks.epsilon_schedule, lambda t: np.nan, "between 0 and 1"),
     (checks.epsilon_schedule, lambda t: 10 / t, "ZeroDivisionError"),
+    (checks.epsilon_schedule, lambda t: float(t % 20 == 0), "last quarter"),
     (checks.epsilon_schedule, stateful, "not the same number the second time"),
     (checks.epsilon_schedule, lambda t: random.random() / (t + 1), "not the same number the second time"),
     (checks.epsilon_schedule, lambda t: [1.0, 0.5], "you return 2 numbers"),

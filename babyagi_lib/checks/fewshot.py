@@ -55,7 +55,7 @@ def episode(draw: Callable[[NDArray, int, int, int, np.random.Generator], tuple]
     for part, what in ((0, "support"), (1, "query")):
         for name in sizes:
             _messages_are_alike([one[part] for one in episodes], np.flatnonzero(labels == name), what)
-    _categories_do_not_share_places(draw)
+    _places_are_independent(draw)
     return f"{len(episodes)} episodes: balanced, nothing in both parts, and every category and message equally likely."
 
 
@@ -102,20 +102,26 @@ def _messages_are_alike(parts: Sequence[Sequence[int]], members: NDArray, what: 
         )
 
 
-def _categories_do_not_share_places(draw: Callable) -> None:
-    """Raise `Wrong` if the same places are drawn in all categories of an episode."""
+def _places_are_independent(draw: Callable) -> None:
+    """Raise `Wrong` if the same places are drawn in all categories of an episode, or only some sets of places in one."""
     size, shots = 12, 2
     labels = np.repeat(["card", "fee", "login", "order", "pin"], size)
-    shared, pairs = 0, 0
+    shared, pairs, together = 0, 0, set()
     for seed in range(100):
         support, _ = _episode(draw, labels, 3, shots, 3, np.random.default_rng(seed))
         places = [{i % size for i in support if labels[i] == name} for name in {labels[i] for i in support}]
+        together |= set(map(frozenset, places))
         for a, b in combinations(places, 2):
             shared, pairs = shared + len(a & b), pairs + shots
     if shared > 0.4 * pairs:  # independent draws share a sixth
         raise Wrong(
             "the messages stand at the same places in every category of an episode: shuffle each category by itself, "
             "with one draw for each."
+        )
+    if len(together) < 55:  # of 66 sets of two; 300 independent draws leave out one of them in 2 checks of 3
+        raise Wrong(
+            f"in 300 draws of 2 messages from the same 12, only {len(together)} of 66 possible pairs came: draw each message "
+            "by itself, not neighbours in a list. Shuffle all messages of the category before you cut."
         )
 
 

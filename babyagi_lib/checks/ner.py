@@ -83,7 +83,9 @@ def extraction(extract: Callable[[Sequence[str]], list[Mention]]) -> str:
         ("one type at two places", ["B-PER", "O", "B-PER"]),
         ("an I- of another type than its left neighbour", ["B-PER", "I-ORG", "O"]),
         ("an I- with nothing before it", ["O", "I-MISC", "I-MISC"]),
+        ("a type that begins with B", ["B-BIRD", "I-BIRD", "O"]),
         ("a type with a hyphen in its name", ["B-creative-work", "I-creative-work", "O"]),
+        ("a type that has B- in its name", ["O", "B-WEB-SITE", "I-WEB-SITE"]),
         ("an empty sentence", []),
     ]
     draw = random.Random(0)
@@ -145,8 +147,17 @@ def _diagnose(name: str, found: list[Mention], wanted: list[Mention], sentence: 
         raise Wrong("your words are counted from 1; the first word is 0." + said)
     if found == [(sentence[start], start, end) for _, start, end in wanted]:
         raise Wrong("the type is what follows B- or I-: PER, not B-PER." + said)
-    if any("-" in kind for kind, *_ in wanted) and [m[1:] for m in found] == [m[1:] for m in wanted]:
-        raise Wrong("a type may have a hyphen in its name: cut after the first one only, as tag[2:] does." + said)
+    if [m[1:] for m in found] == [m[1:] for m in wanted]:
+        types = [(mine[0], right[0]) for mine, right in zip(found, wanted, strict=True)]
+        if all(mine.lower() == right.lower() for mine, right in types):
+            raise Wrong("the type keeps its letters: change none to upper or lower case." + said)
+        if all(mine in (right.lstrip("BI-"), right.strip("BI-")) for mine, right in types):
+            raise Wrong(
+                "strip and lstrip remove every B, I and hyphen that they meet, those of the type too: cut after the "
+                "first hyphen, as tag[2:] does." + said
+            )
+        if any("-" in right for _, right in types):
+            raise Wrong("a type may have a hyphen in its name: cut after the first one only, as tag[2:] does." + said)
     if set(found) == set(wanted):
         raise Wrong("an entity stands in your list twice." + said)
     if not found and name == "an entity that ends with the sentence":

@@ -108,6 +108,11 @@ def _outcomes(mdp: MDP, V: Values, gamma: float) -> NDArray[np.float64]:
     return mdp.reward + gamma * np.where(mdp.terminated, 0, V[mdp.next_state])
 
 
+def _without_ends(mdp: MDP, V: Values) -> Values:
+    """The same values, but 0 in every state that some terminated outcome leads to."""
+    return np.where(np.isin(np.arange(mdp.states), mdp.next_state[mdp.terminated]), 0, V)
+
+
 def _evenly(mdp: MDP, gamma: float) -> Values:
     return exact.policy_value(mdp, np.full((mdp.states, mdp.actions), 1 / mdp.actions), gamma)
 
@@ -179,6 +184,11 @@ VALUE_MISTAKES: list[tuple[str, Callable[[MDP, float], Values]]] = [
         "V never falls below 0 in this: where all rewards are negative, the best is negative too. Start the search for the "
         "largest at the first action, not at 0.",
         _swept(lambda mdp, V, gamma: np.maximum(0, exact.backup(mdp, V, gamma).max(axis=1))),
+    ),
+    (
+        "a state is not an end, an outcome is: the state that a terminated outcome leads to can be worth something when "
+        "another outcome leads there. Use terminated, outcome by outcome.",
+        _swept(lambda mdp, V, gamma: _best(mdp, mdp.reward + gamma * _without_ends(mdp, V)[mdp.next_state])),
     ),
     (
         "the reward needs its probability too: weight reward and future of each outcome together.",
@@ -472,15 +482,17 @@ def _share(value: object) -> float:
 
 @functools.cache
 def _regret(epsilon: tuple[float, ...]) -> float:
-    return mean_regret(lambda t: epsilon[t])
+    # After the last step `learn` chooses one more action, which is never taken.
+    return mean_regret(lambda t: epsilon[min(t, PULLS - 1)])
 
 
 @exercise("06_q_learning")
 def epsilon_schedule(schedule: Callable[[int], float]) -> str:
     """Check `schedule(t)`, the share of random actions in step t: mean regret of at most 50 on a bandit, 400 runs."""
-    epsilon = np.array([_share(schedule(t)) for t in range(PULLS + 1)])
+    epsilon = np.array([_share(schedule(t)) for t in range(PULLS)])
     again = next(
-        (t for t in (0, 1, 7, 100, PULLS) if not np.array_equal(_share(schedule(t)), epsilon[t], equal_nan=True)), None
+        (t for t in (0, 1, 7, 100, PULLS - 1) if not np.array_equal(_share(schedule(t)), epsilon[t], equal_nan=True)),
+        None,
     )
     if again is not None:
         raise Wrong(
