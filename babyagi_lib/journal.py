@@ -1,7 +1,7 @@
-"""What a learner has solved and answered, in a file of their own. Used by `checks` and `quiz`.
+"""The exercises and quiz questions that a learner has solved, in a file. Used by `checks` and `quiz`.
 
-The file is `my_progress.json` in the folder where the notebook runs. It belongs to the learner: it stays on the
-machine, nothing else depends on it, and deleting it starts again from nothing.
+The file is `my_progress.json` in the folder where the notebook runs. It belongs to the learner: it stays on the machine,
+nothing else depends on it, and the learner may delete it. Then the count starts again at zero.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ def read(folder: Path | None = None) -> dict[str, dict]:
         folder: where the file lies; the working directory by default.
 
     Raises:
-        JournalError: there is a file, and it is not one that `record` wrote.
+        JournalError: the file exists, but cannot be read or does not have this form.
     """
     try:
         path = (folder or Path.cwd()) / FILE
         journal = json.loads(path.read_text(encoding="utf-8"))
         for done in journal.values():
             if not isinstance(done["exercises"], list) or not all(isinstance(name, str) for name in done["exercises"]):
-                raise TypeError("exercises is no list of names")
+                raise TypeError("exercises is not a list of names")
             {int(number): int(tries) for number, tries in done["quiz"].items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise JournalError(f"{FILE} cannot be read ({error}); correct it, or delete it to start again") from error
+        raise JournalError(f"{FILE} cannot be read ({error}); correct the file, or delete it to start again") from error
     return journal
 
 
 def record_exercise(lesson: str, name: str) -> None:
-    """Note that an exercise has been solved.
+    """Save that an exercise has been solved.
 
     Raises:
         JournalError: the file cannot be read or written; it is left as it was.
@@ -57,7 +57,7 @@ def record_exercise(lesson: str, name: str) -> None:
 
 
 def record_answer(lesson: str, number: int, tries: int) -> None:
-    """Note that a question of a quiz was answered right at the given try; the first time counts.
+    """Save that a question of a quiz was answered right at the given try; only the first time counts.
 
     Raises:
         JournalError: the file cannot be read or written; it is left as it was.
@@ -68,7 +68,7 @@ def record_answer(lesson: str, number: int, tries: int) -> None:
 
 @contextmanager
 def _to_change() -> Iterator[dict[str, dict]]:
-    """What has been done, to be changed in the block and then written, with no other notebook writing meanwhile.
+    """The journal, to be changed in the block and then written. No other notebook can write it at the same time.
 
     Raises:
         JournalError: as `record_exercise`.
@@ -86,5 +86,6 @@ def _to_change() -> Iterator[dict[str, dict]]:
         raise JournalError(f"{FILE} is in use by another notebook; try again{error.remedy}") from error
     except OSError as error:
         raise JournalError(
-            f"{FILE} cannot be written here ({error.strerror}); it needs a folder of your own and a little space"
+            f"{FILE} cannot be written here ({error.strerror}); copy the notebooks to a folder in which you may write, on a "
+            "disk with free space"
         ) from error

@@ -1,4 +1,4 @@
-"""How far a learner is, over all lessons. Used by lesson 00."""
+"""How many exercises and quiz questions a learner has solved in each lesson. Used by lesson 00."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ def show() -> None:
         solved, answered = (set(done.get(lesson, {}).get(kind, ())) for kind in ("exercises", "quiz"))
         cells = [f"{len(own & there)} of {len(there)}" for own, there in ((solved, exercises), (answered, questions))]
         print(f"{lesson:26}{cells[0]:>14}{cells[1]:>10}")
-    print(f"(kept in {journal.FILE} beside this notebook; delete the file to start again)")
+    print(f"(saved in {journal.FILE}, in the folder of this notebook; delete the file to start again)")

@@ -1,8 +1,8 @@
 """The quiz at the end of a lesson: a few questions, each option with its explanation. Used by every notebook.
 
-`ask` puts one output into the notebook that carries both: a widget for front ends with a kernel (JupyterLab, Colab),
-which also notes right answers in the learner's journal, and HTML that opens an explanation on a click where nothing
-is running (the book, GitHub, print). The questions lie in `quizzes/`, one YAML file for each lesson.
+`ask` writes one output with two forms into the notebook. Front ends with a kernel (JupyterLab, Colab) show a widget,
+which also saves right answers in the learner's journal. Without a kernel (the book, GitHub, print) it is HTML, in which
+a click opens an explanation. The questions are in `quizzes/`, one YAML file for each lesson.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _read(entry: Any, where: str) -> Question:
             raise QuizError(f"{where}: expected question (text) and options (a list), and nothing else")
     right = sum(option.right for option in options)
     if len(options) < 3 or right != 1:
-        raise QuizError(f"{where}: {len(options)} options, {right} of them right; expected three or more and one")
+        raise QuizError(
+            f"{where}: {len(options)} options, {right} of them right; expected at least 3 options, 1 of them right"
+        )
     return Question(text, options)
 
 
@@ -144,7 +146,7 @@ def _question(lesson: str, number: int, question: Question) -> ipywidgets.Widget
             try:
                 journal.record_answer(lesson, number, len(tried))
             except journal.JournalError as error:
-                answer.value += f"<p>(Your progress was not noted: {html.escape(str(error))}.)</p>"
+                answer.value += f"<p>(Your progress was not saved: {html.escape(str(error))}.)</p>"
 
     buttons.observe(explain, names="value")
     return ipywidgets.VBox([text, buttons, answer])

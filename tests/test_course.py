@@ -272,7 +272,7 @@ def test_a_lesson_runs_on_this_environments_python(course, others_kernel):
 def test_the_doctor_names_a_kernel_of_another_python(tmp_path, others_kernel):
     done = babyagi(tmp_path, "doctor", env=others_kernel)
     assert (
-        done.returncode == 1 and "[FAIL] JupyterLab's kernel python3 is another Python: /usr/bin/false" in done.stdout
+        done.returncode == 1 and "[FAIL] JupyterLab's kernel python3 uses another Python: /usr/bin/false" in done.stdout
     )
     assert "JUPYTER_PREFER_ENV_PATH=1" in done.stdout
 

@@ -389,7 +389,7 @@ def test_a_read_only_checkout(read_only, unprivileged, tmp_path):
     assert done.returncode == 0, done.stderr
     executed = nbformat.read(out / "02_two.ipynb", as_version=4)
     (verdict,) = [output.data["text/plain"] for output in executed.cells[-1].outputs]
-    assert verdict.startswith("Correct: ") and "not noted: my_progress.json cannot be written here" in verdict
+    assert verdict.startswith("Correct: ") and "not saved: my_progress.json cannot be written here" in verdict
     done = as_user(unprivileged, read_only, "refresh", "--out", str(out))
     assert re.search(r"01_one\.ipynb \(Permission denied\); .* copy the course to one of your own", error(done))
     assert contents(read_only) == before

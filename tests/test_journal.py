@@ -83,7 +83,7 @@ def test_where_nothing_can_be_written_the_verdict_stands_and_says_so(folder, mon
     monkeypatch.setattr(verdict, "_in_notebook", lambda: True)
     found = checks.cosine(lambda a, b: a @ b / (a @ a * (b @ b)) ** 0.5)
     assert found.status == "correct"
-    assert "Your progress was not noted: my_progress.json cannot be written here" in found.message
+    assert "Your progress was not saved: my_progress.json cannot be written here" in found.message
 
 
 def test_a_solved_exercise_is_noted_once(folder, monkeypatch):

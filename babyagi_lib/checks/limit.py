@@ -14,7 +14,7 @@ from typing import TypeVar
 
 AGAIN = 1.0  # seconds after which an answer that goes on is interrupted once more
 
-COIN = random.Random()  # its own, so that the learner's random numbers stay what they are
+COIN = random.Random()  # separate, so that the random numbers of the learner's code do not change
 
 Result = TypeVar("Result")
 
@@ -24,12 +24,13 @@ class TimeUp(BaseException):
 
 
 def within(seconds: float, work: Callable[[], Result]) -> Result:
-    """Return what `work` returns, or interrupt it after so many seconds.
+    """Return the result of `work`, or interrupt it after `seconds`.
 
-    In the main thread of Linux and macOS a signal interrupts a loop and all that waits: sleep, a lock, a queue, input,
-    another process. Windows can interrupt a loop or a sleep, but not a lock. In any other thread Python can raise an
-    exception only between two of its own steps, so a sleep lasts to its end. In all three, one long call of compiled
-    code (a product of huge matrices) ends first. What could only be stopped late is reported with the time it took.
+    In the main thread of Linux and macOS a signal interrupts a loop and everything that waits: sleep, a lock, a queue,
+    input, another process. Windows can interrupt a loop or a sleep, but not a lock. In any other thread Python can raise an
+    exception only between two of its own steps, so a sleep lasts to its end. In all three cases, one long call of
+    compiled code (a product of huge matrices) is not interrupted before its end. If the stop came late, the message says
+    how long `work` took.
 
     The first interruption leaves `work` a second to clean up. If it goes on, perhaps because of a bare `except:`, each
     further interruption is followed by others at once, which arrive in the lines after that `except:`.
@@ -85,7 +86,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
             signal.signal(signal.SIGINT, before)
     if rings:
         taken = time.monotonic() - started
-        late = f", but only after {taken:.0f}" if taken > seconds + 2 * AGAIN else ""
+        late = f" after {taken:.0f} seconds" if taken > seconds + 2 * AGAIN else ""
         raise TimeoutError(
             f"your code took longer than {seconds:g} seconds and was stopped{late}. Is there a loop that never ends, or "
             "does it sleep or wait for something?"

@@ -1,4 +1,4 @@
-"""The answer of a check, and what turns a function that finds faults into a check. Used by every module here."""
+"""The verdict of a check, and the decorator that makes a check of a function. Used by every module here."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Verdict:
 def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Turn a function that raises `Wrong`, or returns praise, into a check of a lesson that returns a `Verdict`.
 
-    A right answer in a notebook is noted in the learner's journal, unless it was the notebook's own solution.
+    A right answer in a notebook is saved in the learner's journal, unless it is the notebook's own solution.
     """
 
     def decorate(check: Callable[..., str]) -> Callable[..., Verdict]:
@@ -44,7 +44,7 @@ def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdic
         @functools.wraps(check)
         def run(attempt: Callable) -> Verdict:
             if not callable(attempt):
-                told = "give the check your function itself, by its name and without calling it"
+                told = "give the check the name of your function, without parentheses after it"
                 return Verdict("not yet", f"{told}; it got {describe(attempt)}.")
             watched = _Watched(attempt)
             try:
@@ -78,7 +78,7 @@ class _Watched:
 
 
 def _blame(error: Exception, watched: _Watched) -> str:
-    """What was raised and at which of the learner's lines; if at none of them, what the check was given."""
+    """The error and the line of the learner's code that raised it; without such a line, the value that the check got."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if not Path(f.filename).is_relative_to(LIBRARY) and "site-packages" not in f.filename]
     told = f"{type(error).__name__}: {error}"
@@ -90,14 +90,14 @@ def _blame(error: Exception, watched: _Watched) -> str:
 
 
 def _noted(lesson: str, name: str, attempt: Callable) -> str:
-    """Note a solved exercise, and say how many of the lesson are; nothing outside of a notebook, or for its own solution."""
+    """Save a solved exercise and say how many of the lesson are; do nothing outside of a notebook or for its solution."""
     if not _in_notebook() or _cell_of(attempt).lstrip().startswith(SOLUTION):
         return ""
     try:
         journal.record_exercise(lesson, name)
         solved = set(journal.read()[lesson]["exercises"]) & set(EXERCISES[lesson])
     except journal.JournalError as error:
-        return f" (Your progress was not noted: {error}.)"
+        return f" (Your progress was not saved: {error}.)"
     return f" ({len(solved)} of {len(EXERCISES[lesson])} exercises of this lesson solved.)"
 
 

@@ -1,6 +1,6 @@
 """`babyagi doctor`: what this machine has, what is missing, and what to do about it.
 
-A machine that needs the doctor may be broken in any way, so an error while it looks is one of its findings.
+The machine may be broken in any way. So an error during the examination becomes one of the findings.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from babyagi_lib.sources.base import first_line
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's report; `remedy` says what to do where `ok` is false."""
+    """One line of the doctor's report; `remedy` says what to do if `ok` is false."""
 
     ok: bool
     what: str
@@ -30,7 +30,7 @@ class Finding:
     needed: bool = True
 
     def line(self) -> str:
-        """As it is printed, the remedy on a line of its own."""
+        """The text to print, with the remedy on its own line."""
         mark = "[OK]  " if self.ok else "[FAIL]" if self.needed else "[--]  "
         return f"{mark} {self.what}" + (f"\n       {self.remedy}" if not self.ok and self.remedy else "")
 
@@ -42,13 +42,13 @@ def examine(network: bool = False) -> list[Finding]:
 
 
 def _examined(part: Callable[[], list[Finding]]) -> list[Finding]:
-    """What a part of the examination finds; an error in it is a finding."""
+    """The findings of one part of the examination; an error in it becomes a finding."""
     about = part.__name__.strip("_").replace("_", " ")
     try:
         return part()
-    except Exception as error:  # whatever a broken installation or an odd environment variable makes of a library
+    except Exception as error:  # a broken installation or an odd environment variable can raise anything
         said = f"{type(error).__name__}: {first_line(error)}"
-        remedy = "Correct what the message names, perhaps an environment variable, and run babyagi doctor again."
+        remedy = "Correct the cause that it names, perhaps an environment variable. Run babyagi doctor again."
         return [Finding(False, f"{about}: could not be examined ({said})", remedy, needed=part is not _hub)]
 
 
@@ -64,7 +64,7 @@ def _kernel() -> list[Finding]:
     """Whether notebooks that are opened in JupyterLab get this environment's Python; `babyagi run` always does."""
     if find_spec("jupyter_client") is None:
         return [
-            Finding(False, "no Jupyter here", 'pip install -e ".[lab]", unless your notebooks run elsewhere', False)
+            Finding(False, "Jupyter is not installed", 'To run notebooks here: pip install -e ".[lab]"', needed=False)
         ]
     from jupyter_client.kernelspec import KernelSpecManager
 
@@ -73,13 +73,13 @@ def _kernel() -> list[Finding]:
     python, (major, minor) = spec.argv[0], sys.version_info[:2]
     its_own = ("python", f"python{major}", f"python{major}.{minor}")  # names for which Jupyter takes its own Python
     if python in its_own or Path(python).parent.resolve() == Path(sys.executable).parent.resolve():
-        return [Finding(True, "JupyterLab's kernel python3 is this environment's")]
+        return [Finding(True, "JupyterLab's kernel python3 uses the Python of this environment")]
     return [
         Finding(
             False,
-            f"JupyterLab's kernel python3 is another Python: {python} ({spec.resource_dir})",
-            "Start JupyterLab by make lab, or with the environment variable JUPYTER_PREFER_ENV_PATH=1; "
-            "or remove that kernel: jupyter kernelspec remove python3",
+            f"JupyterLab's kernel python3 uses another Python: {python} ({spec.resource_dir})",
+            "Start JupyterLab with make lab, or set the environment variable JUPYTER_PREFER_ENV_PATH=1 before you start "
+            "it. Or remove this kernel: jupyter kernelspec remove python3",
         )
     ]
 
@@ -90,7 +90,13 @@ def _packages() -> list[Finding]:
     try:
         requirements = [Requirement(text) for text in metadata.requires("babyagi-course") or []]
     except metadata.PackageNotFoundError:
-        return [Finding(False, "the course is not installed", "pip install -e . in the checkout, or make course")]
+        return [
+            Finding(
+                False,
+                "the course is not installed",
+                "Run pip install -e . in the folder of the course, or make course.",
+            )
+        ]
     findings = []
     for requirement in requirements:
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
@@ -101,7 +107,7 @@ def _packages() -> list[Finding]:
             findings.append(Finding(False, f"{requirement.name} is not installed", f"pip install '{requirement}'"))
             continue
         ok = requirement.specifier.contains(version.split("+")[0], prereleases=True)
-        remedy = f"the course is tested with {requirement}: pip install '{requirement}'"
+        remedy = f"The course needs {requirement}: pip install '{requirement}'"
         findings.append(Finding(ok, f"{requirement.name} {version}", remedy))
     return findings
 
@@ -120,11 +126,9 @@ def _hardware() -> list[Finding]:
     elif torch.backends.mps.is_available():
         findings.append(Finding(True, "GPU: Apple (MPS)"))
     else:
-        findings.append(
-            Finding(False, "no GPU", "None is needed: every lesson has a size that suits a CPU.", needed=False)
-        )
+        findings.append(Finding(False, "no GPU", "You do not need one: every lesson runs on a CPU.", needed=False))
     name = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}[best_precision()]
-    findings.append(Finding(True, f"training will use {name} (measured on this machine)"))
+    findings.append(Finding(True, f"training uses the number format {name}, which suits this machine"))
     return findings
 
 
@@ -134,15 +138,15 @@ def _embedded_model() -> list[Finding]:
     try:
         folder = sources.embedded_folder()
     except sources.SourceError as error:
-        return [Finding(False, "embedded encoder", str(error))]
-    return [Finding(True, f"embedded encoder all-MiniLM-L6-v2, hash as published ({folder.parent.name})")]
+        return [Finding(False, "the embedded encoder cannot be used", str(error))]
+    return [Finding(True, f"embedded encoder all-MiniLM-L6-v2, the published file ({folder.parent.name})")]
 
 
 def _hub() -> list[Finding]:
-    """Whether hub names would work: they are never needed by the default run."""
+    """Whether models and data can be loaded from the hub. The default run needs nothing from it."""
     from babyagi_lib.sources.base import hub_fault
 
-    remedy = 'Only needed for hub names such as MODEL = "bert-base-cased"; everything embedded works offline.'
+    remedy = 'You need it only for names on the hub, such as MODEL = "bert-base-cased". Everything else works offline.'
     if fault := hub_fault():
         return [Finding(False, f"the Hugging Face hub cannot be reached ({fault})", remedy, needed=False)]
     return [Finding(True, "the Hugging Face hub can be reached")]
@@ -160,10 +164,12 @@ def _disk() -> list[Finding]:
     free = shutil.disk_usage(folder).free / 2**30
     findings = [Finding(free >= 1, f"{free:.1f} GB of disk free", "Runs and the book need about 1 GB.")]
     if not os.access(folder, os.W_OK):
-        findings.append(Finding(False, f"{folder} cannot be written to", "Copy the course to a folder of your own."))
+        findings.append(
+            Finding(False, f"{folder} cannot be written to", "Copy the course to a folder in which you may write.")
+        )
     try:
         tempfile.TemporaryFile().close()
     except OSError as error:
-        remedy = "Set TMPDIR to a folder of your own: Jupyter and PyTorch need one."
+        remedy = "Jupyter and PyTorch need one. Set TMPDIR to a folder in which you may write."
         findings.append(Finding(False, f"no folder for temporary files ({error})", remedy))
     return findings
