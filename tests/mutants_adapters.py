@@ -327,6 +327,18 @@ class Tied(Right):
         return torch.relu(self.down(states)) @ self.down.weight * self.gate
 
 
+class DetourDetached(Right):
+    def forward(self, states):
+        return states + self.detour(states.detach())
+
+
+class FirstTextOnly(Right):
+    def forward(self, states):
+        if states.ndim == 1 or len(states) == 1:
+            return super().forward(states)
+        return torch.cat([super().forward(states[:1]), states[1:]])
+
+
 class Squeezed(Right):
     def forward(self, states):
         return super().forward(states).squeeze()
@@ -526,6 +538,58 @@ class LoRASameEach(LoRA):
         nn.init.normal_(self.A.weight, generator=draw)
 
 
+class LoRAOnlyInEval(LoRA):
+    def added(self, x):
+        return 0 if self.training else super().added(x)
+
+
+class LoRASharesStorage(LoRA):
+    """New parameters over the numbers of the layer, which itself is not frozen."""
+
+    def __init__(self, linear, rank, alpha):
+        super().__init__(linear, rank, alpha, freeze=False)
+        del self.linear
+        self.weight = nn.Parameter(linear.weight.data, requires_grad=False)
+        self.bias = None if linear.bias is None else nn.Parameter(linear.bias.data, requires_grad=False)
+
+    def forward(self, x):
+        return F.linear(x, self.weight, self.bias) + self.added(x)
+
+
+class LoRAClearsBias(LoRA):
+    def __init__(self, linear, rank, alpha):
+        super().__init__(linear, rank, alpha)
+        if linear.bias is not None:
+            nn.init.zeros_(linear.bias)
+
+
+class LoRADropsBias(LoRA):
+    def __init__(self, linear, rank, alpha):
+        super().__init__(linear, rank, alpha)
+        linear.bias = None
+
+
+class LoRANotForOneVector(LoRA):
+    def added(self, x):
+        return super().added(x) * (x.ndim > 1)
+
+
+class LoRAInOrthogonalList(nn.Module):
+    """In place on the layer's own output, with a list of parameters."""
+
+    def __init__(self, linear, rank, alpha):
+        super().__init__()
+        self.inner = nn.ModuleList([linear.requires_grad_(False)])
+        down = nn.init.orthogonal_(torch.empty(rank, linear.in_features))
+        self.pair = nn.ParameterList([down, torch.zeros(linear.out_features, rank)])
+        self.register_buffer("factor", torch.tensor(alpha / rank))
+
+    def forward(self, x):
+        out = self.inner[0](x)
+        out += self.factor * (x @ self.pair[0].mT @ self.pair[1].mT)
+        return out
+
+
 class LoRAMergesForUse(LoRA):
     """Puts B A into the weight in eval mode."""
 
@@ -656,6 +720,15 @@ def tensors_only(model):
     return len(parameters), sum(p.requires_grad for p in parameters)
 
 
+def frozen_and_trained(model):
+    total, trained = right_count(model)
+    return total - trained, trained
+
+
+def by_gradient(model):
+    return right_count(model)[0], sum(p.numel() for p in model.parameters() if p.grad is not None)
+
+
 def unfreezing(model):
     model.requires_grad_(True)
     return right_count(model)
@@ -689,6 +762,7 @@ CASES = [
     (checks.lora, LoRAKeepsWeight),
     (checks.lora, LoRAIsLinear),
     (checks.lora, LoRAWithDropout),
+    (checks.lora, LoRAInOrthogonalList),
     (checks.parameter_count, right_count),
     (checks.parameter_count, count_by_identity),
     (checks.parameter_count, count_by_address),
@@ -729,6 +803,8 @@ MUTANTS = [
     (checks.bottleneck, Silent, "the forward returns nothing"),
     (checks.parameter_count, lambda model: (right_count(model)[0],) * 2, "requires_grad"),
     (checks.parameter_count, shared_twice, "count each tensor once"),
+    (checks.parameter_count, frozen_and_trained, "counts only what is frozen"),
+    (checks.parameter_count, by_gradient, "nothing counts as trained"),
     (checks.parameter_count, tensors_only, "count tensors"),
     (checks.parameter_count, with_buffers, "buffers"),
     (checks.parameter_count, with_state_dict, "count each tensor once"),
@@ -780,6 +856,13 @@ MUTANTS = [
     (checks.bottleneck, Drifting, "changes a weight"),
     (checks.bottleneck, lambda hidden, size: lambda states: states, "expected an nn.Module"),
     (checks.bottleneck, lambda hidden, size: None, "makes nothing; expected an nn.Module"),
+    (checks.bottleneck, DetourDetached, "do not detach the states"),
+    (checks.bottleneck, FirstTextOnly, "treats all states alike"),
+    (checks.lora, LoRAOnlyInEval, "in training mode no gradient"),
+    (checks.lora, LoRASharesStorage, "not frozen"),
+    (checks.lora, LoRAClearsBias, "or the bias of `linear`"),
+    (checks.lora, LoRADropsBias, "or the bias of `linear`"),
+    (checks.lora, LoRANotForOneVector, "for inputs of shape (7,)"),
     (checks.lora, with_switch(b=nn.init.normal_), "B must start at zero"),
     (checks.lora, with_switch(a=nn.init.zeros_), "both zero"),
     (checks.lora, with_switch(a=nn.init.zeros_, b=nn.init.normal_), "the other way round"),

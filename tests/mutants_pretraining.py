@@ -206,6 +206,44 @@ def next_piece(ids, special, mask_id, vocabulary, share, draw):
     return torch.where((inputs != ids) & (inputs != mask_id), after[ids], inputs), labels
 
 
+def exact_share_of_batch(ids, special, mask_id, vocabulary, share, draw):
+    """As many pieces as the share of all ordinary ones, anywhere in the batch."""
+    ordinary = (~torch.isin(ids, torch.tensor(sorted(special)))).flatten().nonzero()[:, 0]
+    picked = ordinary[torch.randperm(len(ordinary), generator=draw)[: round(share * len(ordinary))]]
+    chosen = torch.zeros(ids.numel(), dtype=torch.bool)
+    chosen[picked] = True
+    return masked_at(chosen.view_as(ids), ids, special, mask_id, vocabulary, draw)
+
+
+def exact_fates_of_batch(ids, special, mask_id, vocabulary, share, draw):
+    """Of the chosen pieces exactly 80% are hidden and 10% replaced, in random order."""
+    _, labels = pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, draw)
+    at = (labels != -100).flatten().nonzero()[:, 0]
+    at = at[torch.randperm(len(at), generator=draw)]
+    ordinary = torch.tensor([i for i in range(vocabulary) if i not in special])
+    inputs, a, b = ids.flatten().clone(), int(0.8 * len(at)), int(0.9 * len(at))
+    inputs[at[:a]] = mask_id
+    inputs[at[a:b]] = ordinary[torch.randint(len(ordinary), (b - a,), generator=draw)]
+    return inputs.view_as(ids), labels
+
+
+def never_replaced(ids, special, mask_id, vocabulary, share, draw):
+    _, labels = pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, draw)
+    hidden = (labels != -100) & (torch.rand(ids.shape, generator=draw) < 0.9)
+    return torch.where(hidden, mask_id, ids), labels
+
+
+def by_multinomial(ids, special, mask_id, vocabulary, share, draw):
+    """The fate of each piece as a draw from three."""
+    chosen = torch.bernoulli(torch.full(ids.shape, share), generator=draw).bool()
+    chosen &= ~torch.isin(ids, torch.tensor(list(special)))
+    fate = torch.multinomial(torch.tensor([0.8, 0.1, 0.1]), ids.numel(), True, generator=draw).view(1, *ids.shape)
+    ordinary = torch.tensor([i for i in range(vocabulary) if i not in special])
+    other = ordinary[torch.randint(len(ordinary), ids.shape, generator=draw)]
+    shown = torch.stack([torch.full_like(ids, mask_id), other, ids]).gather(0, fate)[0]
+    return torch.where(chosen, shown, ids), torch.where(chosen, ids, -100)
+
+
 def inverted_labels(ids, *rest):
     inputs, labels = pretraining.mask_tokens(ids, *rest)
     return inputs, torch.where(labels == -100, ids, -100)
@@ -314,7 +352,7 @@ def attend_by_loop(states, W_q, W_k, W_v, allowed):
 
 
 def attend_by_einsum(states, W_q, W_k, W_v, allowed):
-    scaled = torch.einsum("id,dh,eh,je->ij", states, W_q / math.sqrt(5), W_k, states)
+    scaled = torch.einsum("id,dh,eh,je->ij", states, W_q / math.sqrt(W_q.shape[1]), W_k, states)
     weights = F.softmax(torch.where(allowed, scaled, torch.tensor(-1e9)), dim=-1)
     return torch.einsum("ij,jd,dh->ih", weights, states, W_v)
 
@@ -330,6 +368,31 @@ def attend_and_renormalise(states, W_q, W_k, W_v, allowed):
     scores = ((states @ W_q) @ (states @ W_k).T / W_q.shape[1] ** 0.5).double()
     weights = (scores - scores.masked_fill(~allowed, -torch.inf).amax(1, keepdim=True)).exp().where(allowed, 0.0)
     return weights.float() / weights.float().sum(dim=1, keepdim=True) @ (states @ W_v)
+
+
+def attend_one_key_at_a_time(states, W_q, W_k, W_v, allowed):
+    """Keeps the largest score so far, and rescales the sums when it grows."""
+    rows = []
+    for i, query in enumerate(states @ W_q):
+        largest, total, result = -math.inf, 0.0, torch.zeros(W_v.shape[1])
+        for j in allowed[i].nonzero()[:, 0]:
+            score = float(query @ (states[j] @ W_k)) / math.sqrt(len(query))
+            grown = max(largest, score)
+            keep, weight = math.exp(largest - grown), math.exp(score - grown)
+            total, result, largest = total * keep + weight, result * keep + weight * (states[j] @ W_v), grown
+        rows.append(result / total)
+    return torch.stack(rows)
+
+
+def attend_with_log_of_the_mask(states, W_q, W_k, W_v, allowed):
+    scores = (states @ W_q / W_q.shape[1] ** 0.25) @ (states @ W_k / W_q.shape[1] ** 0.25).T + allowed.float().log()
+    return (scores - scores.logsumexp(1, keepdim=True)).exp() @ states @ W_v
+
+
+def largest_before_the_mask(scores, allowed):
+    """Where a hidden score is far above the others, nothing is left of these."""
+    weights = (scores - scores.amax(dim=1, keepdim=True)).exp() * allowed
+    return weights / weights.sum(dim=1, keepdim=True)
 
 
 def head(scale=None, mask=None, weigh=None, dim=1, output=None):
@@ -391,6 +454,7 @@ CASES = [
     (checks.masking, as_hugging_face_does),
     (checks.masking, by_numpy),
     (checks.masking, one_draw_rescaled),
+    (checks.masking, by_multinomial),
     (checks.attention_head, attend),
     (checks.attention_head, attend_by_torch),
     (checks.attention_head, attend_by_numpy),
@@ -398,6 +462,8 @@ CASES = [
     (checks.attention_head, attend_by_einsum),
     (checks.attention_head, attend_with_a_batch),
     (checks.attention_head, attend_and_renormalise),
+    (checks.attention_head, attend_one_key_at_a_time),
+    (checks.attention_head, attend_with_log_of_the_mask),
 ]
 MUTANTS = [
     (checks.causal_mask, lambda n: tril(ones(n)).T, "transposed"),
@@ -436,6 +502,7 @@ MUTANTS = [
     (checks.masking, lambda ids, *rest: pretraining.mask_tokens(ids, *rest)[0], "return two tensors"),
     (checks.causal_mask, lambda n: tril(ones(n)) & ~tril(ones(n), -5), "row 5 may look at [1, 2, 3, 4, 5]"),
     (checks.causal_mask, lambda n: tril(ones(5))[:n, :n], "expected (6, 6)"),
+    (checks.causal_mask, lambda n: tril(ones(n)) & ~tril(ones(n), -64), "your mask is False in row 64, column 0"),
     (checks.causal_mask, lambda n: torch.zeros(n, n).masked_fill(~tril(ones(n)), -torch.inf), "minus infinity"),
     (checks.causal_mask, lambda n: tril(ones(n)).long(), "int64 entries"),
     (checks.causal_mask, lambda n: tril(ones(n))[None], "expected (5, 5)"),
@@ -454,6 +521,12 @@ MUTANTS = [
     (checks.perplexity, lambda losses: 8.0, "the perplexity is 4"),
     (checks.perplexity, lambda losses: [np.exp(np.mean(d)) for d in losses], "one number"),
     (checks.perplexity, lambda losses: np.exp(np.mean([losses[0].pop() for _ in range(3)])), "changes the losses"),
+    (checks.perplexity, lambda losses: np.exp(np.mean([x for x in flat(losses) if x])), "losses of 0 are left out"),
+    (checks.perplexity, lambda losses: np.exp(np.mean(flat(d[1:] for d in losses))), "first piece of each document"),
+    (checks.perplexity, lambda losses: np.exp(np.mean(max(losses, key=len))), "is not exp of the mean"),
+    (checks.masking, exact_share_of_batch, "every batch has the same number"),
+    (checks.masking, exact_fates_of_batch, "in every batch exactly 80%"),
+    (checks.masking, never_replaced, "and 0.0% into another"),
     (checks.masking, same_number_in_rows, "in all rows almost the same number"),
     (checks.masking, same_number_in_all, "in all rows almost the same number"),
     (checks.masking, whole_rows, "in some rows far more"),
@@ -482,6 +555,9 @@ MUTANTS = [
     (checks.attention_head, head(scale=lambda x, k: x.shape[1] ** 0.5), "the width of the states"),
     (checks.attention_head, head(scale=lambda x, k: len(k) ** 0.5), "number of positions"),
     (checks.attention_head, head(scale=lambda x, k: k.shape[1] ** -0.5), "are multiplied by"),
+    (checks.attention_head, head(scale=lambda x, k: math.sqrt(5)), "padding on the left"),
+    (checks.attention_head, head(weigh=lambda s, a: s.softmax(1).softmax(1)), "softmax is taken twice"),
+    (checks.attention_head, head(mask=lambda s, a: s, weigh=largest_before_the_mask), "maximum of its allowed scores"),
     (checks.attention_head, head(dim=0), "wrong axis"),
     (checks.attention_head, head(weigh=lambda s, a: s.flatten().softmax(0).view_as(s)), "all scores together"),
     (checks.attention_head, head(mask=lambda s, a: s, weigh=lambda s, a: s.softmax(1) * a), "acts after the softmax"),

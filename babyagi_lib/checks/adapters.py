@@ -209,6 +209,10 @@ def _trained_bottleneck(adapter: nn.Module, hidden: int, size: int) -> None:
         raise Wrong(
             "a change of one state changes what other states get in eval mode: an adapter sees each state alone."
         )
+    with torch.no_grad():
+        alone = torch.stack([adapter(x.clone()) for x in a.flatten(0, 1)]).view_as(a)
+    if not _same(adapter(a.clone()), alone):
+        raise Wrong("a state gets another output alone than in a batch: an adapter treats all states alike.")
 
     adapter.zero_grad()
     modules.backward(adapter(a.clone()).square().sum())
@@ -219,6 +223,10 @@ def _trained_bottleneck(adapter: nn.Module, hidden: int, size: int) -> None:
     # Between down and up there are `size` numbers, so all changes of the output lie in as few directions, and so do all
     # changes of the input that matter; a non-linearity before the way down or after the way up breaks one or the other.
     slopes = torch.stack([_jacobian(adapter, x) for x in _states(10, hidden, seed=3)])  # (texts, out, in)
+    if not slopes.any():
+        raise Wrong(
+            "the gradient reaches the layers below only through the sum, not through the way down: do not detach the states."
+        )
     for stacked in (slopes, slopes.transpose(1, 2)):
         if int(torch.linalg.matrix_rank(stacked.reshape(-1, hidden), rtol=1e-3)) > size:
             raise Wrong("the non-linearity stands in the wrong place: it belongs between the way down and the way up.")
@@ -247,10 +255,11 @@ def lora(make: Callable[[nn.Linear, int, int], nn.Module]) -> str:
     with modules.own_generator():
         for into, out_of, rank, alpha, bias in ((7, 5, 2, 6, True), (4, 9, 3, 7, False), (6, 10, 4, 2, True)):
             linear = nn.Linear(into, out_of, bias=bias)
-            weight = linear.weight.detach().clone()
+            before = {name: p.detach().clone() for name, p in linear.named_parameters()}
             layer = modules.made_by(make, linear, rank, alpha)
-            if not torch.equal(linear.weight, weight):
-                raise Wrong("making the layer changes the weight of `linear`; leave it as it is.")
+            after = dict(linear.named_parameters())
+            if any(name not in after or not torch.equal(after[name], p) for name, p in before.items()):
+                raise Wrong("making the layer changes the weight or the bias of `linear`; leave both as they are.")
             A, B = _new_lora(layer, linear, rank)
             modules.train_at_random([A, B])
             _trained_lora(layer, linear, A, B, rank, alpha)
@@ -268,7 +277,7 @@ def _lora_parameters(layer: nn.Module, linear: nn.Linear, rank: int) -> tuple[nn
             "not a copy of its weight, and not in a plain list."
         )
     found = modules.trainable(layer)
-    if any(p is q for p in linear.parameters() for q in found):
+    if any(p.requires_grad for p in linear.parameters()):
         raise Wrong("the wrapped layer is not frozen: its parameters still have requires_grad=True.")
     sides = {"A": (rank, linear.in_features), "B": (linear.out_features, rank)}
     count, wanted = sum(p.numel() for p in found), sum(a * b for a, b in sides.values())
@@ -343,6 +352,10 @@ def _trained_lora(layer: nn.Module, linear: nn.Linear, A: Tensor, B: Tensor, ran
             if _same(out, base + factor * low):
                 raise Wrong(told + said)
         raise Wrong("the output is not linear(x) + alpha / rank · B A x." + said)
+    for shape in ((into,), (1, into), (2, 1, 3, into)):
+        other = _states(*shape, seed=6)
+        if not _same(layer(other.clone()), linear(other) + alpha / rank * (other @ a.T @ b.T)):
+            raise Wrong(f"for inputs of shape {shape} the output is not linear(x) + alpha / rank · B A x.")
     layer.zero_grad()
     modules.backward(out.sum())
     if any(p.grad is None or not p.grad.any() for p in (A, B)):
@@ -353,6 +366,10 @@ def _trained_lora(layer: nn.Module, linear: nn.Linear, A: Tensor, B: Tensor, ran
             "the gradient does not pass through to what came in as it should, so the layers below would learn wrongly: "
             "freeze the weight by requires_grad_(False), and do not use no_grad or detach in forward."
         )
+    layer.zero_grad()
+    modules.backward(layer.train()(x.detach().clone()).sum())
+    if any(p.grad is None or not p.grad.any() for p in (A, B)):
+        raise Wrong("in training mode no gradient reaches A or B: add B A x in training, too.")
 
 
 @exercise("02_adapter_heads")
@@ -459,6 +476,9 @@ def _counted_wrongly(model: nn.Module, wanted: tuple[int, int]) -> dict[str, tup
         "the two numbers are the wrong way round: all first, then trainable.": (trained, everything),
         "frozen parameters are not trained: look at p.requires_grad.": (everything, everything),
         "the first number leaves out what is frozen; it should count everything.": (trained, trained),
+        "the first number counts only what is frozen; it should count everything.": (everything - trained, trained),
+        "nothing counts as trained: look at p.requires_grad of the parameters themselves. p.grad is None before the first "
+        "backward pass, and the tensors of a state_dict are detached.": (everything, 0),
         "the second number counts what is frozen; it should count what is trained.": (everything, everything - trained),
         "you count bytes; count numbers (p.numel()).": _counted(named.values(), lambda p: p.nbytes),
         "you count the rows of each tensor; count its numbers (p.numel()).": _counted(

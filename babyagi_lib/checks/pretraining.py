@@ -20,7 +20,7 @@ from babyagi_lib.tagging import IGNORE
 @exercise("01_pretraining")
 def causal_mask(make: Callable[[int], Tensor]) -> str:
     """Check `make(length)`: (length, length) booleans, True where the row's position may look at the column's."""
-    for length in (5, 1, 2, 6, 40):
+    for length in (5, 1, 2, 6, 200):  # 200 is longer than the usual windows
         answer = make(length)
         found = array(answer, f"a mask of shape {(length, length)}")
         if found.shape != (length, length):
@@ -35,11 +35,13 @@ def causal_mask(make: Callable[[int], Tensor]) -> str:
         wanted = np.tri(length, dtype=bool)
         if np.array_equal(allowed, wanted):
             continue
-        row = int((allowed != wanted).any(axis=1).argmax())
+        row, column = np.argwhere(allowed != wanted)[0].tolist()
         shown = (
             f" For {length} pieces, row {row} may look at {np.flatnonzero(allowed[row]).tolist()} in your mask; it should "
             f"be {np.flatnonzero(wanted[row]).tolist()}."
         )
+        if length > 10:
+            shown = f" For {length} pieces, your mask is {allowed[row, column]} in row {row}, column {column}."
         if np.array_equal(allowed, wanted.T):
             raise Wrong(
                 "the mask is transposed: every piece looks at what comes after it. Rows look at columns." + shown
@@ -79,7 +81,13 @@ def masking(mask: Callable[[Tensor, Collection[int], int, int, float, torch.Gene
         some = ids[:rows]
         found = _masked(mask, some, special, mask_id, vocabulary, share, torch.Generator().manual_seed(1))
         praise.append(_masked_well(*found, some, special, mask_id, vocabulary, share))
-    _drawn_well(lambda draw: _masked(mask, ids[:20], special, mask_id, vocabulary, 0.4, draw)[0])
+    few = ids[:20]
+    _drawn_well(lambda draw: _masked(mask, few, special, mask_id, vocabulary, 0.4, draw)[0])
+    ordinary = int((~torch.isin(few, torch.tensor(sorted(special)))).sum())
+    draws = [torch.Generator().manual_seed(seed) for seed in range(8)]
+    batches = [_masked(mask, few, special, mask_id, vocabulary, 0.4, draw) for draw in draws]
+    chosen = [(labels != IGNORE, inputs == mask_id) for inputs, labels in batches]
+    _counts_vary([(int(c.sum()), int((c & hidden).sum())) for c, hidden in chosen], 0.4 * ordinary)
     return praise[0]
 
 
@@ -150,8 +158,7 @@ def _masked_well(
     if abs(n / ordinary - share) > _margin(share, ordinary):
         raise Wrong(f"{n / ordinary:.1%} of the ordinary pieces were chosen, expected about {share:.0%}.")
     masked = inputs == mask_id
-    hidden, same = int((chosen & masked).sum()) / n, int((chosen & ~changed).sum()) / n
-    other = 1 - hidden - same
+    hidden, same, other = (int((chosen & x).sum()) / n for x in (masked, ~changed, changed & ~masked))
     said = (
         f" Of the chosen pieces you turn {hidden:.1%} into [MASK] and {other:.1%} into another piece, and leave "
         f"{same:.1%}."
@@ -258,14 +265,31 @@ def _drawn_well(inputs_of: Callable[[torch.Generator], Tensor]) -> None:
         )
 
 
+def _counts_vary(counts: list[tuple[int, int]], expected: float) -> None:
+    """Raise `Wrong` if every batch has exactly the expected number chosen, or 80% of its chosen ones hidden."""
+    if all(abs(chosen - expected) < 1 for chosen, _ in counts):
+        raise Wrong(
+            "every batch has the same number of chosen pieces: draw for each piece by itself, not a fixed number in each "
+            "batch."
+        )
+    if all(abs(hidden - 0.8 * chosen) < 1 for chosen, hidden in counts):
+        raise Wrong(
+            "in every batch exactly 80% of the chosen pieces become [MASK]: draw for each piece by itself, not a fixed "
+            "number in each batch."
+        )
+
+
 @exercise("01_pretraining")
 def perplexity(compute: Callable[[Sequence[Sequence[float]]], float]) -> str:
     """Check `compute(losses)`: the perplexity over all pieces of documents of unlike lengths, from losses in nats."""
     cases = [
         ("one document whose pieces each had 8 equally likely candidates", [[math.log(8)] * 5]),
-        ("one piece that was certain and one with 16 candidates", [[0.0, math.log(16)]]),
-        ("a document of one easy piece and one of three hard ones", [[0.1], [3.0, 4.0, 5.0]]),
+        (
+            "a piece with 64 candidates, one that was certain, one with 4 and another that was certain",
+            [[math.log(64), 0.0, math.log(4), 0.0]],
+        ),
         ("three documents, the last one short", [[2.0, 0.5, 1.0], [0.3, 2.5, 4.0, 1.0], [6.0]]),
+        ("a document of one easy piece and one of three hard ones", [[0.1], [3.0, 4.0, 5.0]]),
         ("a document of 2,000 pieces", [[2.0] * 2000]),
     ]
     for name, losses in cases:
@@ -317,6 +341,12 @@ def _perplexed(losses: Sequence[Sequence[float]]) -> dict[str, float]:
             "the sign is wrong: a loss is already the negative logarithm of a probability.": math.exp(-mean),
             "only the first document counts in this; take all.": math.exp(of_documents[0]),
             "only the last document counts in this; take all.": math.exp(of_documents[-1]),
+            "losses of 0 are left out; a piece that was certain counts, too.": math.exp(
+                np.mean([x for x in flat if x])
+            ),
+            "the first piece of each document is left out; take all.": math.exp(
+                np.mean([x for document in losses for x in document[1:]])
+            ),
             "you divide by one less than the number of pieces.": float(np.exp(sum(flat) / max(len(flat) - 1, 1))),
             "you divide by one more than the number of pieces.": math.exp(sum(flat) / (len(flat) + 1)),
             "this is exp of the summed loss; divide the sum by the number of pieces first.": float(np.exp(sum(flat))),
@@ -338,7 +368,8 @@ def attention_head(attend: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Te
 
 def _attend_once(attend: Callable[..., Tensor], name: str, allowed: Tensor, size: float) -> None:
     """Raise `Wrong` if the learner's head is wrong in one case; `size` is that of its weights."""
-    length, d, width = len(allowed), 10, 5
+    length = len(allowed)
+    d, width = length + 4, length // 2 + 2
     draw = torch.Generator().manual_seed(length)
     states = torch.randn(length, d, generator=draw)
     W_q, W_k, W_v = (torch.randn(d, width, generator=draw) * scale for scale in (size, size, 1))
@@ -367,7 +398,7 @@ def _attend_once(attend: Callable[..., Tensor], name: str, allowed: Tensor, size
     for told, mistake in _MISTAKEN_HEADS.items():
         if size > 1 and mistake != {"hide": "-100"}:
             continue  # the cases before have found all others, and large scores make many of them look alike
-        if finite.any() and same(_attended(*exact, allowed.numpy(), **mistake), finite):
+        if (finite.all() if size > 1 else finite.any()) and same(_attended(*exact, allowed.numpy(), **mistake), finite):
             raise Wrong(told + said)
     if found.shape != wanted.shape:
         raise Wrong(f"the result has the shape {found.shape}, expected {wanted.shape}." + said)
@@ -378,8 +409,8 @@ def _attend_once(attend: Callable[..., Tensor], name: str, allowed: Tensor, size
         )
     if not np.isfinite(found).all():
         raise Wrong(
-            "the result holds NaN or infinity. Scores can be large, and exp of a large number overflows: subtract "
-            "each row's maximum first, or use torch.softmax." + said
+            "the result holds NaN or infinity. Scores can be large, and exp of a large number overflows: from each row "
+            "subtract the maximum of its allowed scores first, or use torch.softmax." + said
         )
     wrong = np.flatnonzero(~np.isclose(found, wanted, rtol=tolerance, atol=tolerance).all(axis=1)).tolist()
     raise Wrong(
@@ -448,6 +479,8 @@ def _attended(
     weights /= weights.sum(axis=axis, keepdims=True)
     if hide == "after":
         weights = weights * allowed
+    if output == "softmax twice":
+        weights = np.exp(weights) / np.exp(weights).sum(axis=axis, keepdims=True)
     if output == "scores":
         weights = scores
     if output == "weights":
@@ -467,6 +500,7 @@ _MISTAKEN_HEADS: dict[str, dict[str, Any]] = {
     "the scores are divided by the square root of the number of positions; take the width of the head.": {
         "scale": "length"
     },
+    "the softmax is taken twice: the weights of a row sum to 1 already.": {"output": "softmax twice"},
     "the scores are multiplied by the square root of the width; divide by it.": {"scale": "times"},
     "the softmax runs over the wrong axis: each row, one position that looks, must have weights that sum to 1 (dim=1).": {
         "axis": 0
