@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from small_models import ENCODERS, SIZE, small
@@ -156,6 +156,7 @@ tag = st.sampled_from(["O", "B-PER", "B-LOC"])
 @given(st.lists(st.lists(st.tuples(word, tag), min_size=1, max_size=6), min_size=1, max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_is_read_back(tmp_path_factory, corpus):
+    assume(not all(w.isdigit() for sentence in corpus for w, _ in sentence))  # a column of numbers is refused as words
     path = tmp_path_factory.mktemp("conll") / "train.txt"
     path.write_bytes("\n".join("".join(f"{w} {t}\n" for w, t in s) for s in corpus).encode())
     assert [list(zip(w, t, strict=True)) for w, t, _ in read_conll(path)] == corpus
