@@ -181,9 +181,9 @@ def graded(released):
     hand_in(folder, "two", right)
     (folder / "submitted" / "two" / NAME / "scratch.ipynb").write_text("{}", encoding="utf-8")
     (folder / "submitted" / "absent").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", "autograde", NAME], cwd=folder, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "nbgrader", "autograde", NAME]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    print(done.stderr)  # pytest shows it where a test of this fixture fails
     assert done.returncode == 1, "some could not be graded, and nbgrader says so"
     return {student: (points, notes) for student, points, notes in grading.report(folder, NAME)}
 
