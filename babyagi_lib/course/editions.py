@@ -39,7 +39,14 @@ SHARED = (
     "LICENSE-CONTENT",
 )
 # What the instructor's has as well, so that `babyagi links`, `student` and `book` work in it.
-INSTRUCTORS = ("book/*", "book/assets/**/*", "book/extensions/**/*", "Makefile", ".gitattributes")
+INSTRUCTORS = (
+    "book/*",
+    "book/assets/**/*",
+    "book/extensions/**/*",
+    "benchmarks/jupyterhub_config.py",  # the teaching guide explains it
+    "Makefile",
+    ".gitattributes",
+)
 NBGRADER_CONFIG = """from babyagi_lib.course.grading import Repair
 
 c = get_config()  # noqa: F821

@@ -67,7 +67,7 @@ def repair(notebook: NotebookNode, assignment: dict[str, Released]) -> list[str]
         if "nbgrader" not in cell.metadata:
             continue
         marks = cell.metadata.pop("nbgrader")
-        name = marks.get("grade_id") if isinstance(marks, dict) else None
+        name = str(marks.get("grade_id")) if isinstance(marks, dict) else ""
         if name in places:
             notes.append(f"{name} is there more than once (copied or split): the last one counts")
         elif name in assignment:
@@ -117,7 +117,7 @@ def look(folder: Path, assignment: str, student: str, cells: dict[str, Released]
     others = sorted(each.name for each in handed_in.glob("*.ipynb") if each != path)
     if not path.is_file():
         return [f"not graded: there is no {assignment}/{path.name}, but " + (", ".join(others) or "no notebook")]
-    notes = [f"not graded: {', '.join(others)}"] if others else []
+    notes = [f"other notebooks, which are not graded: {', '.join(others)}"] if others else []
     try:
         notes += repair(nbformat.read(path, as_version=4), cells)
     except Exception as error:  # nbformat raises many kinds for what is no notebook
@@ -132,7 +132,7 @@ def look(folder: Path, assignment: str, student: str, cells: dict[str, Released]
                 notes.append(f"cell {number} was stopped because it took too long")
             elif output.output_type == "error" and check and output.ename != "AssertionError":
                 notes.append(f"{name} could not run: {output.ename}: {output.evalue}")
-    return notes
+    return list(dict.fromkeys(notes))  # an interruption leaves two errors in a cell
 
 
 def report(folder: Path, assignment: str) -> list[tuple[str, str, list[str]]]:
