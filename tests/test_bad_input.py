@@ -197,13 +197,20 @@ def naive_reading(data):
     for number, line in enumerate(lines, start=1):
         if any(c in "\u2028\u2029\ufeff" or (unicodedata.category(c) == "Cc" and c != "\t") for c in line):
             return number
-    rows, sentences = [field_list(line) for line in lines], [[]]
-    read = [(number, row) for number, row in enumerate(rows, start=1) if row and row[0] != "-DOCSTART-"]
+    rows, sentences, begins = [field_list(line) for line in lines], [[]], True
+    for i, row in enumerate(rows):  # a comment stands at the beginning of a sentence and has no tag
+        blank = not row or row[0] == "-DOCSTART-"
+        if begins and not blank and row[0] == "#" and not any(map(naive_tag, row)):
+            rows[i] = None
+        else:
+            begins = blank
+    rows = [(number, row) for number, row in enumerate(rows, start=1) if row is not None]
+    read = [(number, row) for number, row in rows if row and row[0] != "-DOCSTART-"]
     layout = naive_layout(read)
     if isinstance(layout, int):
         return layout
     word, tag = layout
-    for number, row in enumerate(rows, start=1):
+    for number, row in rows:
         if not row or row[0] == "-DOCSTART-":
             sentences.append([])
             continue
@@ -281,6 +288,7 @@ ODD = pieces(
 @example(b"Ana B-P\x08R\n")
 @example("Ana B-PER\u200b\n".encode())  # was another type than PER, and looked like it
 @example("\u00a0 O\n".encode())
+@example(b"# id 1\nAna B-PER\n# O\n\n#\n#\nCosta I-PER\n")
 @example(b"Ana B-PER\n-DOCSTART- O\nCosta I-PER\n")
 @fuzz(1500)
 def test_a_spoiled_column_file_is_read_as_a_naive_reader_would(folder, data):
