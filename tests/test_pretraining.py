@@ -262,6 +262,17 @@ def test_a_model_of_ones_own_is_scored_as_it_scores_itself(shift):
         assert pt.held_out_loss(model, x, x) == pytest.approx(model(x, x)["loss"].item(), rel=1e-6, abs=1e-9)
 
 
+def test_a_model_that_is_nearly_right_by_chance_is_scored_in_its_own_positions():
+    """Its loss is small wherever the answer is 0: small, and still a loss that only such a model has."""
+    model, x = Ones(shift=0), torch.arange(1, 41).view(5, 8)
+    y = x.clone()
+    y[:, 0] = 0
+    with torch.no_grad():
+        model.table.weight.zero_()[:, 0] = 6
+        assert 0 < model(x[:, :1], y[:, :1])["loss"] < 0.2
+        assert pt.held_out_loss(model, x, y) == pytest.approx(model(x, y)["loss"].item(), rel=1e-6)
+
+
 def test_what_held_out_loss_refuses(causal):
     x = torch.ones(2, 8, dtype=torch.long)
     nothing = torch.full_like(x, -100)

@@ -754,9 +754,9 @@ def test_a_truncated_state_keeps_its_value():
     assert run.returns == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_q_learning_finds_q_star(seed):
-    mdp = small_mdp(seed, states=4, actions=2)
+@pytest.mark.parametrize(("seed", "outcomes"), [(0, 3), (1, 3), (2, 2), (3, 1)])
+def test_q_learning_finds_q_star(seed, outcomes):
+    mdp = small_mdp(seed, states=4, actions=2, outcomes=outcomes)
     Q_star = exact.value_iteration(mdp, 0.8).Q
     run = tabular.learn(
         mdp, steps=40_000, runs=8, alpha=lambda n: n**-0.7, gamma=0.8, epsilon=1.0, record=[400], seed=seed
@@ -792,6 +792,24 @@ def test_epsilon_is_the_share_of_random_actions():
     assert run.visits[:, 0, 1:].sum(axis=0) == pytest.approx(5000, rel=0.1)
     ties = tabular.learn(arms, steps=5000, runs=4, alpha=0.0, epsilon=0.0)
     assert ties.visits.sum(axis=(0, 1)) == pytest.approx(5000, rel=0.1), "ties are broken at random"
+
+
+def test_epsilon_is_asked_for_each_action_from_step_0_on():
+    """Random in one step of two, and greedy in the other."""
+    shape = (1, 4, 1)
+    arms = MDP("arms", np.ones(shape), np.zeros(shape, int), np.zeros(shape), np.ones(shape, bool), np.ones(1))
+    for once in (0, 1):
+        _, steps = logged(
+            arms,
+            tabular.q_learning,
+            steps=2,
+            runs=4000,
+            alpha=0.0,
+            epsilon=lambda t, once=once: float(t == once),
+            initial=[[1.0, 0, 0, 0]],
+        )
+        shares = [(a > 0).mean() for _, a, *_ in steps]
+        assert shares[once] == pytest.approx(0.75, abs=0.04) and shares[1 - once] == 0
 
 
 def test_sarsa_keeps_away_from_the_cliff(cliff):
@@ -946,6 +964,12 @@ def test_noise_never_helps_and_a_colleague_is_always_there():
     assert desk.state_name(1) == INTENTS[1] and desk.state_name(5) == f"{INTENTS[0]}, then {INTENTS[1]}"
     with pytest.raises(ValueError, match="between 0 and 1"):
         help_desk(1.2)
+
+
+def test_every_conversation_ends_in_the_state_called_the_end():
+    desk = help_desk(0.2)
+    ends = desk.mdp.next_state[desk.mdp.terminated & (desk.mdp.probability > 0)]
+    assert {desk.state_name(int(state)) for state in ends} == {"the end"}
 
 
 def test_nothing_here_needs_torch():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,38 @@ def test_the_quota_of_a_control_group(tmp_path, files, cores):
     for name, text in files.items():
         (tmp_path / name).write_text(text + "\n")
     assert threads._limit(tmp_path) == ([] if cores is None else [cores])
+
+
+V1 = {"cpu.cfs_quota_us": "200000", "cpu.cfs_period_us": "100000"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "cores"),
+    [
+        ("0::/a/b\n", {"a": {"cpu.max": "150000 100000"}, "a/b": {"cpu.max": "max 100000"}}, 1.5),
+        ("0::/a/b\n", {"a": {"cpu.max": "300000 100000"}, "a/b": {"cpu.max": "50000 100000"}}, 0.5),
+        ("0::/a\n", {"b": {"cpu.max": "150000 100000"}}, None),
+        ("0::/\n", {"": {"cpu.max": "150000 100000"}}, 1.5),
+        ("0::/outside/of/this/container\n", {"": {"cpu.max": "150000 100000"}}, 1.5),
+        ("5:cpu,cpuacct:/a\n4:memory:/b\n", {"cpu/a": V1}, 2.0),
+        ("5:cpuacct,cpu:/outside\n", {"cpu": V1}, 2.0),
+        ("5:cpuset:/a\n4:memory:/a\n", {"cpu/a": V1, "a": {"cpu.max": "150000 100000"}}, None),
+        ("5:cpu:/a\n0::/b\n", {"cpu/a": V1, "b": {"cpu.max": "150000 100000"}}, 1.5),
+        ("damaged\n", {"": {"cpu.max": "150000 100000"}}, None),
+        (None, {"": {"cpu.max": "150000 100000"}}, None),
+    ],
+)
+def test_the_quota_is_that_of_this_process_and_of_the_groups_around_it(tmp_path, monkeypatch, groups, limits, cores):
+    if groups is not None:
+        (tmp_path / "proc/self").mkdir(parents=True)
+        (tmp_path / "proc/self/cgroup").write_text(groups)
+    for group, files in limits.items():
+        folder = tmp_path / "sys/fs/cgroup" / group
+        folder.mkdir(parents=True)
+        for name, text in files.items():
+            (folder / name).write_text(text + "\n")
+    monkeypatch.setattr(threads, "Path", lambda first, *rest: Path(tmp_path, first.lstrip("/"), *rest))
+    assert threads.quota() == cores
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess:
