@@ -1,9 +1,8 @@
 """How many threads a learner's kernel may use: its share of a machine that others use too. Used by every notebook.
 
 torch starts one thread for each core it sees. On a server that gives a learner less than that, by a quota or by
-JupyterHub's `CPU_LIMIT`, the threads of all
-learners then wait for each other. On two cores, six learners with two threads each took more than twice as long as six
-with one thread each (benchmarks/hub.json).
+JupyterHub's `CPU_LIMIT`, the threads of all learners then wait for each other. On two cores, six learners with two threads
+each took more than twice as long as six with one thread each (benchmarks/hub.json).
 """
 
 from __future__ import annotations
