@@ -175,8 +175,6 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
             pages.results(course.lessons, lessons) + "\n\n" + pages.published(course.root / "benchmarks")
         ),
         "<!-- dependencies -->": lambda: dependencies.tables(course.root),
-        "<!-- timetable -->": lambda: pages.timetable(course.lessons, lessons),
-        "<!-- hub -->": lambda: pages.classroom(course.lessons, lessons, course.root / "benchmarks"),
         "<!-- striking -->": lambda: pages.striking(lessons["04_ner_finetuning"]),
     }
     for path in staged.glob("*.md"):
@@ -184,7 +182,7 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
         for mark, part in parts.items():
             if mark in text:
                 text = text.replace(mark, part())
-        write_atomically(path, pages.drawn(text, staged))
+        write_atomically(path, pages.drawn(pages.guide(text, course, lessons), staged))
 
 
 def _lessons(course: Course, out: Path) -> dict[str, dict]:

@@ -303,8 +303,8 @@ def _readme(course: Course, what: str) -> str:
 def _guide(course: Course, links: Links) -> str:
     """The teaching guide as it reads outside of the book."""
     text = (course.root / "book" / "teaching.md").read_text(encoding="utf-8")
-    timetable = pages.timetable(course.lessons, {lesson.name: lesson.notebook for lesson in course.lessons})
-    text = text.replace("<!-- timetable -->", timetable).replace("](../notebooks/", "](notebooks/")
+    text = pages.guide(text, course, {lesson.name: lesson.notebook for lesson in course.lessons})
+    text = text.replace("](../notebooks/", "](notebooks/")
     return text.replace("](results.md)", f"]({links.site}results.html)")
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from babyagi_lib.course import aims, loglog
-from babyagi_lib.course.lessons import DIFFICULTY, CourseError, Lesson, figures, lasting_outputs, source, tags
+from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, figures, lasting_outputs, source, tags
 from babyagi_lib.course.links import LAUNCH, Links
 from babyagi_lib.course.tables import gigabytes, minutes, with_cost
 from babyagi_lib.measured import MIME
@@ -173,6 +173,18 @@ def relinked(text: str, page: str, root: Path, links: Links) -> str:
         return f"{match[1]}{links.repository}/{kind}/{links.ref}/{target}{match[3]}"
 
     return LINK.sub(place, text)
+
+
+def guide(text: str, course: Course, notebooks: dict[str, dict]) -> str:
+    """The teaching guide with its two computed tables: what lessons take, and what a class on a hub needs."""
+    parts = {
+        "<!-- timetable -->": lambda: timetable(course.lessons, notebooks),
+        "<!-- hub -->": lambda: classroom(course.lessons, notebooks, course.root / "benchmarks"),
+    }
+    for mark, part in parts.items():
+        if mark in text:
+            text = text.replace(mark, part())
+    return text
 
 
 def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
