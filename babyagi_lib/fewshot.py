@@ -132,16 +132,22 @@ def nearest_centroid(support: np.ndarray, labels: Sequence[str], queries: np.nda
     return -((queries[:, None, :] - centroids[None, :, :]) ** 2).sum(axis=2)
 
 
-def linear_probe(support: np.ndarray, labels: Sequence[str], queries: np.ndarray) -> np.ndarray:
+def linear_probe(support: np.ndarray, labels: Sequence[str], queries: np.ndarray, C: float = PROBE_C) -> np.ndarray:
     """The score of a class is its probability by logistic regression: (queries, classes).
+
+    Args:
+        support, labels, queries: as above.
+        C: inverse strength of the penalty on the weights.
 
     Raises:
         ValueError: there is one class only.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     labels = _two_or_more(labels)
-    return LogisticRegression(C=PROBE_C, max_iter=1000).fit(support, labels).predict_proba(queries)
+    with threadpool_limits(1):  # so small a problem takes several threads longer, most of it in waiting for each other
+        return LogisticRegression(C=C, max_iter=1000).fit(support, labels).predict_proba(queries)
 
 
 def accuracy(scores: np.ndarray, truth: Sequence[str], classes: Sequence[str]) -> float:
