@@ -777,10 +777,10 @@ def test_two_figures_in_a_cell_are_refused():
 
 
 def test_what_is_folded():
-    shown = {"output_type": "display_data", "data": {"text/markdown": "line\n" * 30}, "metadata": {}}
+    shown = {"output_type": "display_data", "data": {"text/markdown": "line\n" * 40}, "metadata": {}}
     cells = [
         code("x = 1"),
-        code("\n".join(["x = 1"] * 26)),
+        code("\n".join(["x = 1"] * 31)),
         code("x = 1", tags=("solution",)),
         code("x = 1", tags=("hide-input",)),
         code("show(f)", shown),
@@ -788,8 +788,8 @@ def test_what_is_folded():
     staged = paging.for_book({"cells": cells, "metadata": {}})["cells"]
     folds = [[tag for tag in cell["metadata"]["tags"] if tag.startswith("hide")] for cell in staged]
     assert folds == [[], ["hide-input"], ["hide-cell"], ["hide-input"], ["hide-output"]]
-    assert staged[1]["metadata"]["mystnb"]["code_prompt_show"] == "Show 26 lines of code"
-    assert staged[4]["metadata"]["mystnb"]["code_prompt_show"] == "Show 30 lines of code"
+    assert staged[1]["metadata"]["mystnb"]["code_prompt_show"] == "Show 31 lines of code"
+    assert staged[4]["metadata"]["mystnb"]["code_prompt_show"] == "Show 40 lines of code"
 
 
 def test_the_hub_has_a_button_when_there_is_one():

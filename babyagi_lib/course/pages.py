@@ -21,7 +21,7 @@ from babyagi_lib.course.links import LAUNCH, Links
 from babyagi_lib.course.tables import gigabytes, minutes, with_cost
 from babyagi_lib.measured import MIME
 
-LONG = 25  # lines of code that a page shows at once; more are folded
+LONG = 30  # lines of code that a page shows at once; more are folded
 # Where a lesson says what it takes of a reader's time.
 PLAN = re.compile(r"\babout (\d+) minutes to read, about (\d+) minutes for the exercises")
 LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
