@@ -15,6 +15,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -727,7 +728,7 @@ def test_a_book_that_does_not_build_leaves_the_last_one(tmp_path, monkeypatch):
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "page.html").write_text("the last one")
     refused = subprocess.CompletedProcess([], 1, "", "WARNING: a broken link")
-    monkeypatch.setattr(book.subprocess, "run", lambda *_, **__: refused)
+    monkeypatch.setattr(book, "subprocess", SimpleNamespace(run=lambda *_, **__: refused))
     with pytest.raises(CourseError, match="a broken link"):
         book.build(COURSE, tmp_path)
     assert (tmp_path / "book" / "page.html").read_text() == "the last one"
