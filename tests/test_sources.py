@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from small_models import tokenizer as tokenizer_of
 from tokenizers import Regex, Tokenizer, pre_tokenizers, processors
 
 from babyagi_lib import heads, sources, tagging, training
-from babyagi_lib.sources import CorpusError, SourceError, read_conll
+from babyagi_lib.sources import CorpusError, SourceError, base, read_conll
 
 
 def write(folder, text, name="train.txt"):
@@ -325,16 +326,44 @@ def test_a_tokenizer_without_a_special_token_is_refused(tmp_path, kind):
 def test_a_tokenizer_of_another_form_or_another_encoder_is_refused(tmp_path):
     made = tokenizer_of("WordPiece")
     (tmp_path / "a").mkdir()
-    folder = small("Bert", tmp_path / "a", vocab_size=20)
-    with pytest.raises(SourceError, match=r"pieces up to number \d+ and BertModel has 20 embeddings"):
-        sources.load_encoder(str(folder))
-    folder = small("Bert", tmp_path / "a")
+    pieces = made.get_vocab_size()
+    for rows in (20, pieces - 1):
+        folder = small("Bert", tmp_path / "a", vocab_size=rows)
+        with pytest.raises(SourceError, match=rf"pieces up to number {pieces - 1} and BertModel has {rows} embeddings"):
+            sources.load_encoder(str(folder))
+    folder = small("Bert", tmp_path / "a", vocab_size=pieces)
+    sources.load_encoder(str(folder))
     made.post_processor = processors.TemplateProcessing(
         single="$A [SEP] [CLS]", special_tokens=[(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     )
     made.save(str(folder / "tokenizer.json"))
     with pytest.raises(SourceError, match=r"writes 'Anna' as .* \[SEP\] \[CLS\]; expected the cls token"):
         sources.load_encoder(str(folder))
+
+
+def test_a_hub_that_never_answers_keeps_no_program_waiting(monkeypatch):
+    """Not now, and not at its end: the thread that still asks is a daemon. Meanwhile only the cache is used."""
+    import datasets.config
+    from huggingface_hub import constants, utils
+
+    asked, ended = threading.Event(), threading.Event()
+
+    class Silent:
+        def head(self, *_, **__):
+            asked.set()
+            ended.wait(30)
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(utils, "get_session", Silent)
+    monkeypatch.setattr(base, "PATIENCE", 0.05)
+    before = set(threading.enumerate())
+    assert base.hub_fault() == "no answer within 0.05 seconds" and asked.wait(5)
+    assert [thread.daemon for thread in set(threading.enumerate()) - before] == [True]
+    with base.hub():
+        assert constants.HF_HUB_OFFLINE and datasets.config.HF_HUB_OFFLINE
+    assert not constants.HF_HUB_OFFLINE and not datasets.config.HF_HUB_OFFLINE
+    ended.set()
 
 
 @pytest.mark.parametrize("pieces", ["WordPiece", "byte-level", "split first", "always", "first", "never"])
