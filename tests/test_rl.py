@@ -612,6 +612,20 @@ def test_gamma_must_be_a_discount(lake, gamma):
             exact.expected_return(lake, np.zeros(16, int), 3, gamma)
 
 
+def test_policy_iteration_goes_on_until_no_action_changes(monkeypatch):
+    """A corridor in which staying earns a little at once: each round of policy iteration turns one more cell around."""
+    monkeypatch.setattr(exact, "MOST_SWEEPS", 1)
+    cells, gamma = 8, 0.9
+    here = np.arange(cells)
+    next_state = np.stack([here, np.minimum(here + 1, cells - 1)], axis=1)[..., None]
+    reward = np.stack([np.full(cells, 0.01), here == cells - 1], axis=1)[..., None]
+    shape = next_state.shape
+    corridor = MDP("corridor", np.ones(shape), next_state, reward, np.zeros(shape, bool), (here == 0).astype(float))
+    found = exact.value_iteration(corridor, gamma)
+    assert found.error_bound < 1e-10
+    np.testing.assert_allclose(found.V, gamma ** (cells - 1 - here) / (1 - gamma), rtol=1e-12)
+
+
 def test_sweeps_end_where_rounding_leaves_nothing_to_gain():
     assert exact.value_iteration(cycle(1e9, -1e9), 0.5).sweeps < 100
 
