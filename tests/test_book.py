@@ -23,7 +23,7 @@ from conftest import babyagi
 
 from babyagi_lib.course import pages as paging
 from babyagi_lib.course.book import ASSETS, Asset, fetch_assets, rooted
-from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, source
+from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, figures, source
 from babyagi_lib.course.links import Links
 
 COURSE = Course.find()
@@ -823,7 +823,8 @@ def test_a_lesson_without_its_minutes_is_refused(tmp_path):
 
 def test_the_minutes_of_the_exercises_are_those_of_each_exercise():
     for lesson in COURSE.lessons:
-        apart, together = paging.exercise_minutes(lesson.notebook), paging.effort(lesson).solving
+        prose = "\n".join(source(cell) for cell in lesson.notebook["cells"] if cell["cell_type"] == "markdown")
+        apart, together = sum(int(match[2]) for match in DIFFICULTY.finditer(prose)), paging.effort(lesson).solving
         assert apart <= together < apart + 30, f"{lesson.name}: {apart} minutes in the exercises, {together} stated"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from babyagi_lib.course import aims, loglog
-from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, figures, lasting_outputs, source, tags
+from babyagi_lib.course.lessons import Course, CourseError, Lesson, figures, lasting_outputs, source, tags
 from babyagi_lib.course.links import LAUNCH, Links
 from babyagi_lib.course.tables import gigabytes, minutes, with_cost
 from babyagi_lib.measured import MIME
@@ -64,12 +64,6 @@ def effort(lesson: Lesson) -> Effort:
         reading=int(stated[1]),
         solving=int(stated[2]),
     )
-
-
-def exercise_minutes(notebook: dict) -> int:
-    """The sum of the minutes that a lesson's exercises say they take."""
-    prose = "\n".join(source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    return sum(int(match[2]) for match in DIFFICULTY.finditer(prose))
 
 
 def for_book(notebook: dict) -> dict:

@@ -413,12 +413,3 @@ def _hub_sentences(rows: Dataset, tag_names: list[str] | None, where: str) -> tu
     if empty := len(rows) - len(sentences):
         print(f"{where}: {empty} rows without words are left out")
     return _checked(sentences, place), place
-
-
-def _split_file(folder: Path, split: str) -> Path:
-    found = [path for path in (folder / f"{split}.txt", folder / f"{split}.conll") if path.is_file()]
-    if not found:
-        raise SourceError(f"{folder} has no {split}.txt or {split}.conll; a corpus folder needs train, valid and test.")
-    if len(found) > 1:
-        raise SourceError(f"{folder} has both {split}.txt and {split}.conll; keep the one that is meant.")
-    return found[0]
