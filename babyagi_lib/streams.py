@@ -1,4 +1,4 @@
-"""Seeds for random streams that do not overlap. Used by `fewshot` and the notebooks.
+"""Seeds for random streams that do not overlap. Used by `fewshot` and lessons 03, 05 and 06.
 
 Two generators made from the same seed give the same numbers: what one draws then depends on what the other drew, though
 both look random. So every use of a seed names its purpose, and gets a stream of its own.
@@ -15,7 +15,7 @@ def stream_seed(purpose: str, seed: int) -> int:
     """A seed for one purpose, for `np.random.default_rng` or `torch.manual_seed`.
 
     Args:
-        purpose: such as `"episode"`; every other purpose gives an independent stream.
+        purpose: such as `"episode"` or `"draw 3"`; every other purpose gives an independent stream.
         seed: the experiment's own, 0 or more.
 
     Returns:
