@@ -19,6 +19,7 @@ from typing import Any
 
 from babyagi_lib import strict_yaml
 from babyagi_lib.measured import MIME
+from babyagi_lib.sources.base import sha256
 from babyagi_lib.whole import whole_file
 from babyagi_lib.widgets import VIEW
 
@@ -355,7 +356,7 @@ def content(path: Path, notebooks: Path) -> list[tuple[str, str]]:
     in it count: everything below would include what a run writes.
     """
     if not path.is_dir():
-        return [("", _sha256(path))]
+        return [("", _hash(path))]
     too_large = notebooks.is_relative_to(path)
     found, seen = [], set()
     for folder, folders, files in os.walk(path, followlinks=True):
@@ -363,18 +364,17 @@ def content(path: Path, notebooks: Path) -> list[tuple[str, str]]:
         folders[:] = [] if too_large or real in seen else sorted(folders)
         if real not in seen:  # else reached again through a link
             here = [Path(folder, name) for name in files]
-            found += [(file.relative_to(path).as_posix(), _sha256(file)) for file in here]
+            found += [(file.relative_to(path).as_posix(), _hash(file)) for file in here]
         seen.add(real)
     return sorted(found)
 
 
-def _sha256(path: Path) -> str:
+def _hash(path: Path) -> str:
     """Hex sha256 of a file, or why there is none."""
     if not path.is_file():
         return "no regular file"
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         return f"cannot be read: {error.errno}"
 
