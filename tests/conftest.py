@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,11 @@ def tokenizer():
     from babyagi_lib import sources
 
     return AutoTokenizer.from_pretrained(sources.embedded_folder())
+
+
+def in_iob1(tags: list[str]) -> list[str]:
+    """IOB2 tags in the older scheme, in which B- stands only between two adjacent mentions of one type."""
+    return [t if t == "O" or (t[0] == "B" and b[2:] == t[2:]) else f"I-{t[2:]}" for b, t in pairwise(["O", *tags])]
 
 
 def tiny_encoder(dropout: float = 0.0):

@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 import threading
-from itertools import pairwise
 
 import pytest
 import torch
+from conftest import in_iob1, tiny_encoder
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -234,8 +234,6 @@ def test_damaged_weights_say_how_to_repair(tmp_path):
 
 
 def test_a_saved_folder_loads(tmp_path, tokenizer, capsys):
-    from conftest import tiny_encoder
-
     tiny_encoder().save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     encoder, _ = sources.load_encoder(str(tmp_path))
@@ -244,9 +242,6 @@ def test_a_saved_folder_loads(tmp_path, tokenizer, capsys):
 
 
 def test_pickled_weights_are_refused(tmp_path, tokenizer):
-    import torch
-    from conftest import tiny_encoder
-
     encoder = tiny_encoder()
     encoder.config.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
@@ -397,7 +392,7 @@ def test_a_tokenizer_that_does_not_split_at_spaces_is_refused(tmp_path):
         (lambda weights: {f"module.{k}": v for k, v in weights.items()}, "begin with 'module.'.*DataParallel"),
         (lambda weights: {f"encoder.{k}": v for k, v in weights.items()}, "begin with 'encoder.'.*TaskModel"),
         (lambda weights: {f"my.model.{k}": v for k, v in weights.items()}, "begin with 'my.model.'"),
-        (lambda weights: {"a": torch.zeros(1)}, "39 of its 39 weights|37 of its 39 weights"),
+        (lambda weights: {"a": torch.zeros(1)}, "37 of its 39 weights"),
         (
             lambda weights: {k: v for k, v in weights.items() if "layer.1." not in k},
             "16 of its 39 weights are not in the file, such as encoder.layer.1",
@@ -584,10 +579,6 @@ def on_the_hub(monkeypatch, splits, types=("PER", "LOC"), as_text=False):
     monkeypatch.setattr("datasets.load_dataset", lambda name: DatasetDict(found))
 
 
-def in_iob1(tags):
-    return [t if t == "O" or (t[0] == "B" and b[2:] == t[2:]) else f"I-{t[2:]}" for b, t in pairwise(["O", *tags])]
-
-
 mentions = st.lists(st.sampled_from([["O"], ["B-PER"], ["B-PER", "I-PER"], ["B-LOC"], ["B-LOC", "I-LOC"]]), max_size=4)
 named = mentions.map(lambda found: [*(tag for part in found for tag in part), "B-PER", "O", "B-LOC"])
 
@@ -717,14 +708,7 @@ def test_real_conll_has_its_published_sizes(conll):
 def test_real_conll_survives_the_trip_through_iob1(conll, tmp_path):
     """Writing the real corpus in the IOB1 of its first release and reading it back changes nothing."""
     sentences = read_conll(conll / "valid.txt")
-    blocks = []
-    for words, tags, _ in sentences:
-        before, lines = "O", []
-        for w, t in zip(words, tags, strict=True):
-            iob1 = t if t == "O" or (t[0] == "B" and before[2:] == t[2:]) else f"I-{t[2:]}"
-            lines.append(f"{w} {iob1}\n")
-            before = t
-        blocks.append("".join(lines))
+    blocks = ["".join(f"{w} {t}\n" for w, t in zip(words, in_iob1(tags), strict=True)) for words, tags, _ in sentences]
     path = write(tmp_path, "\n".join(blocks))
     assert [t for _, t, _ in read_conll(path)] == [t for _, t, _ in sentences]
 
