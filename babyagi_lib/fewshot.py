@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from babyagi_lib.arguments import check_whole
 from babyagi_lib.heads import SentenceHead, TaskModel, mean_pool
 from babyagi_lib.streams import stream_seed
 from babyagi_lib.tagging import longest_window
@@ -67,11 +68,12 @@ def draw_episode(labels: Sequence[str], ways: int, shots: int, queries: int, see
         seed: for this draw alone. `np.random.default_rng` of the same seed is another, independent stream.
 
     Raises:
-        ValueError: there are fewer classes, or a class drawn has fewer than `shots + queries` examples; nothing was
-            asked for; or a label is not a name.
+        ValueError: there are fewer classes, or a class drawn has fewer than `shots + queries` examples; a number is out
+            of its range; or a label is not a name.
     """
-    if ways < 1 or shots < 1 or queries < 0:
-        raise ValueError(f"{ways} classes, {shots} examples, {queries} queries; expected 1, 1 and 0 at least")
+    check_whole("ways", ways, 1)
+    check_whole("shots", shots, 1)
+    check_whole("queries", queries, 0)
     rng = np.random.default_rng(stream_seed("episode", seed))
     labels = _names(labels)
     names = np.unique(labels)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from babyagi_lib.arguments import check_number
 from babyagi_lib.rl.mdp import MDP
 
 INTENTS = ("card_lost", "card_not_arrived", "card_declined", "pin_forgotten")
@@ -67,10 +68,9 @@ def help_desk(confusion: float) -> HelpDesk:
     """The table for a classifier that misreads a share `confusion` of first messages; all wrong intents equally likely.
 
     Raises:
-        ValueError: confusion is not between 0 and 1.
+        ValueError: confusion is not a number from 0 to 1.
     """
-    if not 0 <= confusion <= 1:
-        raise ValueError(f"confusion must be between 0 and 1, not {confusion}")
+    check_number("confusion", confusion, 0, 1)
     n = len(INTENTS)
 
     def reading(rate: float) -> NDArray:
