@@ -245,7 +245,7 @@ class TokenTagger(nn.Module):
             check_encoder(model.encoder.eval(), tokenizer, str(folder))
         except SourceError:
             raise
-        except Exception as error:  # each library has its own, and older tokenizers raise just that
+        except Exception as error:  # each library raises errors of its own, older tokenizers a plain Exception
             raise SourceError(
                 f"{folder} is a damaged tagger ({first_line(error)}): save it once more with TokenTagger.save."
             ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EPERM
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,8 @@ def read(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader)
     except OSError as error:
-        forbidden = error.errno in (EACCES, EPERM)
-        remedy = "; you need the right to read it: chmod a+r, or unpack the course again" if forbidden else ""
+        right = "; you need the right to read it: chmod a+r, or unpack the course again"
+        remedy = right if isinstance(error, PermissionError) else ""
         raise ValueError(f"the file cannot be read ({error.strerror}){remedy}") from error
     except Exception as error:  # PyYAML raises what its constructors meet, such as ValueError for the date 2026-99-99
         raise ValueError(f"not valid YAML ({type(error).__name__}): {error}") from error

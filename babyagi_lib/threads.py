@@ -58,11 +58,11 @@ def share() -> tuple[int, str]:
     if (cores := quota()) is not None:
         limits["CPU quota of this container"] = cores
     try:
-        told = float(os.environ.get("CPU_LIMIT", ""))
+        given = float(os.environ.get("CPU_LIMIT", ""))
     except ValueError:  # not set, or not a number
-        told = 0.0
-    if math.isfinite(told) and told > 0:
-        limits["CPU_LIMIT"] = told
+        given = 0.0
+    if math.isfinite(given) and given > 0:
+        limits["CPU_LIMIT"] = given
     reason = min(limits, key=limits.__getitem__)
     return max(1, math.floor(limits[reason])), reason
 
@@ -70,8 +70,8 @@ def share() -> tuple[int, str]:
 def limit() -> None:
     """Keep numerical libraries to this process's share, and say so if that is less than the machine.
 
-    Does nothing where `OMP_NUM_THREADS` is set: that is somebody's decision. Libraries that are loaded later read that
-    variable; torch, if it is loaded already, is told.
+    Does nothing where `OMP_NUM_THREADS` is set: then the user has chosen. Libraries that are loaded later read that
+    variable; in torch, if it is loaded already, the number is set.
     """
     if "OMP_NUM_THREADS" in os.environ:
         return

@@ -105,9 +105,8 @@ def _lock(path: Path, deadline: float) -> int:
     """
     import fcntl
 
-    descriptor = os.open(
-        path, os.O_RDONLY if path.is_dir() else os.O_RDWR
-    )  # network folders lock files open for writing
+    # A folder can only be opened for reading; network folders lock only files that are open for writing.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         while True:
             try:

@@ -120,7 +120,7 @@ def is_there(name: str, kind: Callable[[Path], bool]) -> bool:
     """True if a name is the path of something of that kind, `Path.is_dir` or `Path.is_file`."""
     try:
         return kind(Path(name).expanduser())
-    except (OSError, RuntimeError, ValueError):  # longer than a path can be, the home folder of nobody, a zero byte
+    except (OSError, RuntimeError, ValueError):  # too long for a path, an unknown user, a zero byte
         return False
 
 
@@ -128,7 +128,7 @@ def full_path(name: str | Path) -> Path:
     """The absolute path that a name stands for, with `~` as the home folder; `SourceError` if it can be no path."""
     try:
         return Path(name).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # the home folder of nobody, a zero byte, a loop of links
+    except (OSError, RuntimeError, ValueError) as error:  # an unknown user, a zero byte, a loop of links
         raise SourceError(f"{str(name)[:200]!r} cannot be a path ({first_line(error)})") from error
 
 
@@ -141,7 +141,7 @@ def hub() -> Iterator[None]:
     import datasets.config
     from huggingface_hub import constants
 
-    if hub_answers():
+    if not hub_fault():
         yield
         return
     before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
@@ -152,13 +152,8 @@ def hub() -> Iterator[None]:
         constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
 
 
-def hub_answers() -> bool:
-    """Whether the hub can be reached; False also where it is switched off (`HF_HUB_OFFLINE`)."""
-    return not hub_fault()
-
-
 def hub_fault() -> str:
-    """Why the hub cannot be reached; empty if it can."""
+    """Why the hub cannot be reached, or is not to be (`HF_HUB_OFFLINE`); empty if it can."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 

@@ -78,7 +78,7 @@ def load_encoder(name: str = "embedded") -> tuple[PreTrainedModel, PreTrainedTok
                 )
     except SourceError:
         raise
-    except Exception as error:  # each library has its own, and older tokenizers raise just that
+    except Exception as error:  # each library raises errors of its own, older tokenizers a plain Exception
         raise SourceError(
             f"The encoder {name!r} cannot be loaded ({first_line(error)}). A hub name needs the network (or a "
             f"filled cache) and weights in safetensors; a folder needs what save_pretrained writes. "
