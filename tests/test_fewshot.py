@@ -55,7 +55,7 @@ def test_episodes_draw_every_class_and_every_example():
         drawn[0].classes = ["a"]
 
 
-def test_what_cannot_be_drawn_is_told():
+def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match="the corpus has 2"):
         fewshot.draw_episode(["a", "b"], 3, 1, 0, 0)
     with pytest.raises(ValueError, match=r"'b'\)? has 1 examples"):
@@ -282,8 +282,7 @@ def test_streams_are_the_same_on_every_machine():
     assert [stream_seed("episode", 0), stream_seed("head", 7)] == [3487216300544605029, 4402067921508531429]
 
 
-def test_the_head_starts_from_another_stream_than_dropout(monkeypatch, tokenizer):
-    """`fit` seeds torch with the seed itself: the head's first weights must not be what dropout draws next."""
+def test_the_head_shares_no_stream_with_a_plain_generator_of_its_seed(monkeypatch, tokenizer):
     models = []
     monkeypatch.setattr(fewshot, "fit", lambda model, examples, **options: models.append(model))
     fewshot.fine_tune(tiny_encoder(), tokenizer, TEXTS, LABELS, seed=3)
@@ -338,14 +337,14 @@ def test_pair_loss_is_zero_where_all_pairs_are_as_wanted():
     assert fewshot.pair_loss(vectors[:1], torch.tensor([0])) == 0  # no pair at all
 
 
-def test_like_pairs_are_not_drowned():
+def test_like_pairs_count_as_much_as_the_many_unlike_ones():
     """One like pair that is wrong weighs as much as all unlike pairs that are right."""
     vectors = torch.eye(8)
     labels = torch.tensor([0, 0, 1, 2, 3, 4, 5, 6])
     assert fewshot.pair_loss(vectors, labels) == pytest.approx(0.5)
 
 
-def test_the_card_of_a_draw_is_the_corpus():
+def test_five_messages_of_every_intent_can_be_drawn():
     labels = sources.load_intents()["train"]["category"]
     assert len(fewshot.draw_shots(labels, 5, 0)) == 5 * 24
 

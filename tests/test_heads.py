@@ -135,7 +135,7 @@ def test_a_span_head_by_hand():
     torch.testing.assert_close(loss, -torch.stack(choose).mean())
 
 
-def test_heads_drop_a_tenth_of_the_states_unless_told_otherwise():
+def test_heads_drop_a_tenth_of_the_states_unless_asked_otherwise():
     for head in (heads.SentenceHead(4, 3), heads.TokenHead(4, 3), heads.SpanHead(4)):
         assert head.dropout.p == pytest.approx(0.1)
     model = heads.TokenTagger(tiny_encoder(dropout=0.3), NAMES)

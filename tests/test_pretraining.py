@@ -177,7 +177,7 @@ def test_a_hidden_neighbour_tells_nothing():
     assert blind["both sides"] == pytest.approx(blind["unigram"]) == pytest.approx(blind["bigram"])
 
 
-def small_models():
+def language_models():
     """One of each kind in transformers, with weights large enough that its losses differ from piece to piece."""
     import transformers as T
 
@@ -197,7 +197,7 @@ def small_models():
     return made
 
 
-MODELS = small_models()
+MODELS = language_models()
 CAUSAL = {"gpt2", "llama", "bert decoder"}
 
 

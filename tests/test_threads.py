@@ -1,4 +1,4 @@
-"""A kernel uses its share of the machine's cores, says so, and leaves alone what somebody has decided."""
+"""A kernel uses its share of the machine's cores, says so, and leaves the user's own choice alone."""
 
 import os
 import subprocess
@@ -37,12 +37,12 @@ def test_the_smallest_limit_counts(machine):
     assert threads.share() == (1, "CPU_LIMIT"), "never less than one"
 
 
-@given(told=st.text(max_size=8))
-def test_a_limit_that_is_no_number_is_no_limit(told):
+@given(text=st.text(max_size=8))
+def test_a_limit_that_is_no_number_is_no_limit(text):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "cpu_count", lambda: 8)
         patch.setattr(threads, "quota", lambda: None)
-        patch.setenv("CPU_LIMIT", told.replace("\0", "").encode("utf-8", "replace").decode())
+        patch.setenv("CPU_LIMIT", text.replace("\0", "").encode("utf-8", "replace").decode())
         assert 1 <= threads.share()[0] <= 8
 
 
@@ -109,7 +109,7 @@ def test_torch_keeps_to_the_limit_whichever_is_imported_first(order):
     assert done.stderr == "Threads: 1 of 8 cores (CPU_LIMIT).\n", "and it is said, once"
 
 
-def test_what_somebody_has_decided_stays():
+def test_the_users_own_choice_stays():
     done = run("import babyagi_lib; print(os.environ['OMP_NUM_THREADS'])", CPU_LIMIT="1", OMP_NUM_THREADS="3")
     assert (done.stdout, done.stderr) == ("3\n", "")
 

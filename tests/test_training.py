@@ -1,4 +1,4 @@
-"""The loop learns, keeps the best, stops when told, and gives the same result in one process and in two."""
+"""The loop learns, keeps the best, stops when asked, and gives the same result in one process and in two."""
 
 import math
 import os
@@ -58,7 +58,7 @@ def accuracy(model, windows):
 FIT = {"epochs": 4, "batch_tokens": 80, "learning_rate": 5e-3, "precision": "no"}
 
 
-def test_it_learns_and_tells_what_it_saw():
+def test_it_learns_and_records_its_steps():
     model, windows = tagger(), toy()
     run = training.fit(model, windows, score=lambda m: accuracy(m, windows), **FIT)
     assert accuracy(model, windows) > 0.99
@@ -319,13 +319,8 @@ def test_a_parameter_out_of_range_is_named(change):
 def test_examples_that_cannot_be_learned_from(change, said):
     with pytest.raises(ValueError, match=said):
         training.fit(tagger(), change(toy(4)), **FIT)
-    if said != "no examples":
-        with pytest.raises(ValueError, match=said):
-            training.fit(
-                tagger(),
-                lambda epoch: change(toy(4)) if epoch == 1 else toy(4),
-                **FIT | {"batch_tokens": 10**6} | ({"epochs": 2}),
-            )
+    with pytest.raises(ValueError, match=said):  # in a later epoch, too
+        training.fit(tagger(), lambda epoch: change(toy(4)) if epoch == 1 else toy(4), **FIT)
 
 
 @pytest.mark.parametrize(
