@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from babyagi_lib.arguments import check_whole
 from babyagi_lib.heads import TaskModel
 from babyagi_lib.sources import SourceError
 from babyagi_lib.sources.base import first_line, full_path, not_saved
@@ -66,13 +67,12 @@ class Bottlenecks(nn.Module):
 
     Raises:
         SourceError: the encoder has no layers of attention and feed-forward part (see `layers`).
-        ValueError: the size is less than 1.
+        ValueError: the size is not a whole number of at least 1.
     """
 
     def __init__(self, encoder: nn.Module, size: int) -> None:
         super().__init__()
-        if size < 1:
-            raise ValueError(f"a bottleneck {size} wide; expected 1 or more")
+        check_whole("size", size, 1)
         self.size = size
         self.layers = nn.ModuleList(Bottleneck(sublayer.out_features, size) for sublayer in sublayers(encoder))
         self._hooks: list[RemovableHandle] = []
@@ -170,10 +170,9 @@ def lora(encoder: nn.Module, rank: int, parts: str | list[str] = "all-linear") -
         The encoder inside a peft model that is called like it.
 
     Raises:
-        ValueError: the rank is less than 1.
+        ValueError: the rank is not a whole number of at least 1.
     """
-    if rank < 1:
-        raise ValueError(f"LoRA of rank {rank}; expected 1 or more")
+    check_whole("rank", rank, 1)
     from peft import LoraConfig, LoraModel  # slow to import, and needed nowhere else
 
     # Not get_peft_model: its wrapper asks transformers for a name that transformers has deprecated (peft 0.21).

@@ -163,7 +163,7 @@ def test_every_way_to_train_works_on_encoders_of_many_kinds_or_says_what_is_miss
 
 @pytest.mark.parametrize("way", ["bottleneck", "LoRA", "LoRA, query and value"])
 def test_a_size_of_nothing_is_refused_and_one_is_enough(way):
-    with pytest.raises(ValueError, match="expected 1 or more"):
+    with pytest.raises(ValueError, match="is 0; expected a whole number of at least 1"):
         adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), way)
     assert (
         adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), way, 1)(**training.pad_batch(examples()))["loss"]
