@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,23 @@ def with_network() -> dict[str, str]:
 def babyagi(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
     """Run the tool in a folder, as a user does."""
     return subprocess.run([*BABYAGI, *arguments], cwd=folder, capture_output=True, text=True, check=False, **options)
+
+
+def smoke(lesson: str, out: Path, *settings: str) -> tuple[subprocess.CompletedProcess, dict, str]:
+    """Run a lesson in the smoke profile: how the tool ended, the lesson's entry in the report, and its notebook's text.
+
+    Entry and text are empty where the tool has written none. `settings` are values for `--set`, such as "LAKE=8x8".
+    """
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    done = babyagi(ROOT, "run", lesson, "--profile", "smoke", "--out", str(out), *arguments)
+    report, notebooks = out / "report.json", [*out.glob("*.ipynb")]
+    lessons = json.loads(report.read_text(encoding="utf-8"))["lessons"] if report.is_file() else {}
+    return done, next(iter(lessons.values()), {}), "".join(path.read_text(encoding="utf-8") for path in notebooks)
+
+
+def measured(entry: dict) -> dict[str, dict]:
+    """What a lesson published, by name, from its entry in the report."""
+    return {figure["name"]: figure for figure in entry["figures"]}
 
 
 BODY = """
@@ -112,6 +130,11 @@ def tokenizer():
     from babyagi_lib import sources
 
     return AutoTokenizer.from_pretrained(sources.embedded_folder())
+
+
+def in_iob1(tags: list[str]) -> list[str]:
+    """The same tags in IOB1: B- only where an entity follows another of its type."""
+    return [t if t == "O" or (t[0] == "B" and b[2:] == t[2:]) else f"I-{t[2:]}" for b, t in pairwise(["O", *tags])]
 
 
 def tiny_encoder(dropout: float = 0.0):

@@ -18,7 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
-from conftest import babyagi, tiny_encoder
+from conftest import babyagi, in_iob1, tiny_encoder
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -77,10 +77,6 @@ def spoiled(draw, good, odd):
 
 NEWS = [(words, tags) for words, tags, _ in sources.read_conll(sources.data_folder() / "newswire" / "valid.txt")]
 SHORT = [pair for pair in NEWS if len(pair[0]) < 12]
-
-
-def in_iob1(tags):
-    return [t if t == "O" or (t[0] == "B" and b[2:] == t[2:]) else f"I-{t[2:]}" for b, t in pairwise(["O", *tags])]
 
 
 @st.composite

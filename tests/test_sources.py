@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 import threading
-from itertools import pairwise
 
 import pytest
 import torch
+from conftest import in_iob1
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -582,10 +582,6 @@ def on_the_hub(monkeypatch, splits, types=("PER", "LOC"), as_text=False):
         table = {"tokens": [words for words, _ in rows], "ner_tags": tags}
         found["validation" if split == "valid" else split] = Dataset.from_dict(table, features=features)
     monkeypatch.setattr("datasets.load_dataset", lambda name: DatasetDict(found))
-
-
-def in_iob1(tags):
-    return [t if t == "O" or (t[0] == "B" and b[2:] == t[2:]) else f"I-{t[2:]}" for b, t in pairwise(["O", *tags])]
 
 
 mentions = st.lists(st.sampled_from([["O"], ["B-PER"], ["B-PER", "I-PER"], ["B-LOC"], ["B-LOC", "I-LOC"]]), max_size=4)
