@@ -269,6 +269,10 @@ def test_the_stop_button_wakes_a_sleeping_answer():
         (lambda: checks.cosine(None), "it got nothing"),
         (lambda: checks.cosine(lambda a: 1.0), "calling your function raised TypeError: "),
         (lambda: checks.cosine(math.hypot), "calling your function raised TypeError: "),
+        (  # a module of torch's own that fails when the check calls it
+            lambda: checks.bottleneck(lambda hidden, size: torch.nn.Sequential(torch.nn.Linear(size, hidden))),
+            "the check cannot use what your code returned, a torch.Sequential of length 1 (RuntimeError: ",
+        ),
         (lambda: checks.extraction(lambda tags: 3), "return a list of (type, start, end); you return the int 3"),
         (
             lambda: checks.logistic_gradient(lambda w, X, y: "up"),
