@@ -143,16 +143,16 @@ def run_cell(channel: websocket.WebSocket, code: str, where: str) -> None:
     status = idle = None
     while not (status and idle):
         message = json.loads(channel.recv())
-        kind, told = message["msg_type"], message["content"]
-        if kind == "status" and told["execution_state"] in ("dead", "restarting"):
+        kind, answer = message["msg_type"], message["content"]
+        if kind == "status" and answer["execution_state"] in ("dead", "restarting"):
             raise RuntimeError(f"{where}: the kernel died")
         if message["parent_header"].get("msg_id") != ask["msg_id"]:
             continue
         if kind == "execute_reply":
-            status = told["status"]
+            status = answer["status"]
             if status != "ok":
-                raise RuntimeError(f"{where}: {told.get('ename')}: {told.get('evalue')}")
-        idle = idle or (kind == "status" and told["execution_state"] == "idle")
+                raise RuntimeError(f"{where}: {answer.get('ename')}: {answer.get('evalue')}")
+        idle = idle or (kind == "status" and answer["execution_state"] == "idle")
 
 
 def memory(names: list[str], stop: threading.Event) -> dict[str, float]:

@@ -48,6 +48,23 @@ def babyagi(folder: Path, *arguments: str, **options) -> subprocess.CompletedPro
     return subprocess.run([*BABYAGI, *arguments], cwd=folder, capture_output=True, text=True, check=False, **options)
 
 
+def smoke(lesson: str, out: Path, *settings: str) -> tuple[subprocess.CompletedProcess, dict, str]:
+    """Run a lesson in the smoke profile: how the tool ended, the lesson's entry in the report, and its notebook's text.
+
+    Entry and text are empty where the tool has written none. `settings` are values for `--set`, such as "LAKE=8x8".
+    """
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    done = babyagi(ROOT, "run", lesson, "--profile", "smoke", "--out", str(out), *arguments)
+    report, notebooks = out / "report.json", [*out.glob("*.ipynb")]
+    lessons = json.loads(report.read_text(encoding="utf-8"))["lessons"] if report.is_file() else {}
+    return done, next(iter(lessons.values()), {}), "".join(path.read_text(encoding="utf-8") for path in notebooks)
+
+
+def measured(entry: dict) -> dict[str, dict]:
+    """What a lesson published, by name, from its entry in the report."""
+    return {figure["name"]: figure for figure in entry["figures"]}
+
+
 BODY = """
 from babyagi_lib.measured import Figure, publish
 publish(Figure("steps", "steps taken", STEPS, "nothing", digits=0))

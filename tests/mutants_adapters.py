@@ -839,7 +839,7 @@ MUTANTS = [
     (checks.pooling, lambda states, mask: "mean", "you return the str 'mean'"),
     (checks.bottleneck, InPlace, "changes a tensor in place"),
     (checks.bottleneck, SoftmaxOverBatch, "the other texts of the batch"),
-    (checks.bottleneck, SoftmaxOverPieces, "the text's others"),
+    (checks.bottleneck, SoftmaxOverPieces, "the other states of the text"),
     (checks.bottleneck, NormOverBatch, "sees each state alone"),
     (checks.bottleneck, DropoutForEver, "a dropout is still active"),
     (checks.bottleneck, DropoutOnSum, "dropout acts on the states that came in"),

@@ -248,6 +248,13 @@ class Padded(Adapter):
         nn.init.zeros_(self.case.weight)
 
 
+class OnlyWhereNotLower(Adapter):
+    """Leaves a text as it is whose words are all in lower case."""
+
+    def forward(self, embeddings, case_ids):
+        return embeddings + self.case(case_ids) if case_ids.any() else embeddings
+
+
 class DropoutOnSum(Adapter):
     def forward(self, embeddings, case_ids):
         return F.dropout(embeddings + self.case(case_ids), 0.1, self.training)
@@ -428,6 +435,7 @@ MUTANTS = [
     (checks.extraction, lambda tags: len(extract(tags)), "you return the int 0"),
     (checks.input_adapter, Padded, "'lower'"),
     (checks.input_adapter, lambda hidden: Padded(hidden, padding_idx=4), "'no letters'"),
+    (checks.input_adapter, OnlyWhereNotLower, "no gradient reaches the vector of 'lower'"),
     (checks.input_adapter, DropoutOnSum, "in training, dropout acts on the embeddings"),
     (checks.input_adapter, Normed, "add them to the embeddings as they are"),
     (checks.input_adapter, Squeezed, "a text of one piece"),

@@ -187,14 +187,19 @@ def same_kinds(ids, special, mask_id, vocabulary, share, draw):
 
 
 def first_fates(ids, special, mask_id, vocabulary, share, draw):
-    """The first 80% of the chosen pieces are hidden, the next 10% replaced."""
+    """Which pieces are hidden and which replaced goes by their order in the batch."""
     _, labels = pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, draw)
     at = (labels != -100).flatten().nonzero()[:, 0]
+    return fates_in_order(at, ids, special, mask_id, vocabulary, draw), labels
+
+
+def fates_in_order(at, ids, special, mask_id, vocabulary, draw):
+    """The first 80% of the chosen places are hidden, the next 10% replaced."""
     ordinary = torch.tensor([i for i in range(vocabulary) if i not in special])
     inputs, a, b = ids.flatten().clone(), int(0.8 * len(at)), int(0.9 * len(at))
     inputs[at[:a]] = mask_id
     inputs[at[a:b]] = ordinary[torch.randint(len(ordinary), (b - a,), generator=draw)]
-    return inputs.view_as(ids), labels
+    return inputs.view_as(ids)
 
 
 def next_piece(ids, special, mask_id, vocabulary, share, draw):
@@ -220,11 +225,7 @@ def exact_fates_of_batch(ids, special, mask_id, vocabulary, share, draw):
     _, labels = pretraining.mask_tokens(ids, special, mask_id, vocabulary, share, draw)
     at = (labels != -100).flatten().nonzero()[:, 0]
     at = at[torch.randperm(len(at), generator=draw)]
-    ordinary = torch.tensor([i for i in range(vocabulary) if i not in special])
-    inputs, a, b = ids.flatten().clone(), int(0.8 * len(at)), int(0.9 * len(at))
-    inputs[at[:a]] = mask_id
-    inputs[at[a:b]] = ordinary[torch.randint(len(ordinary), (b - a,), generator=draw)]
-    return inputs.view_as(ids), labels
+    return fates_in_order(at, ids, special, mask_id, vocabulary, draw), labels
 
 
 def never_replaced(ids, special, mask_id, vocabulary, share, draw):
@@ -577,7 +578,7 @@ MUTANTS = [
     (checks.attention_head, lambda x, q, k, v, a: attend(x, k, q, v, a), "queries and keys are swapped"),
     (checks.attention_head, lambda x, q, k, v, a: attend(x, q, v, k, a), "keys and values are swapped"),
     (checks.attention_head, lambda x, q, k, v, a: attend(x, v, k, q, a), "queries and values are swapped"),
-    (checks.attention_head, lambda x, q, k, v, a: attend(x, q, k, k, a), "the keys stand for the values"),
+    (checks.attention_head, lambda x, q, k, v, a: attend(x, q, k, k, a), "the keys are used as the values"),
     (checks.attention_head, head(mask=lambda s, a: s + (1 - a.float()) * -torch.inf), "0 times infinity"),
     (checks.attention_head, head(output=lambda w, s, v, x: w), "these are the weights"),
     (checks.attention_head, head(output=lambda w, s, v, x: w @ x), "applied to the states"),

@@ -411,7 +411,7 @@ MUTANTS = [
     (checks.value_iteration, lambda *table: None, "returns nothing"),
     (checks.q_update, scales_first, "First the target, then the change"),
     (checks.q_update, reward_first, "read Q before you change it"),
-    (checks.q_update, from_zero, "never below 0"),
+    (checks.q_update, from_zero, "never take a largest value below 0"),
     (checks.q_update, with_argmax, "max, not argmax"),
     (checks.q_update, with_tilde, "`~terminated`"),
     (checks.q_update, nothing_at_the_end, "at the end of an episode the reward is lost"),

@@ -4,10 +4,8 @@ The sentences are made up. The forms are those of WNUT-17 (posts, types with a h
 (a running number first, tags of names inside names last) and of a corpus that somebody has just begun.
 """
 
-import json
-
 import pytest
-from conftest import babyagi
+from conftest import measured, smoke
 
 TYPES = {
     "posts": ["person", "creative-work", "corporation", "product", "group", "location"],
@@ -69,36 +67,28 @@ def write(folder, splits, numbered=False):
         (folder / f"{split}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def run(root, lesson, corpus, out):
-    """How it ended, the lesson's entry in the report, and all that its cells showed."""
-    done = babyagi(root, "run", lesson, "--profile", "smoke", "--set", f"CORPUS={corpus}", "--out", str(out))
-    ((name, entry),) = json.loads((out / "report.json").read_text(encoding="utf-8"))["lessons"].items()
-    notebook = out / f"{name}.ipynb"
-    return done, entry, notebook.read_text(encoding="utf-8") if notebook.is_file() else ""
-
-
 @pytest.mark.parametrize(
     ("lesson", "name"), [("02", "posts"), ("02", "one_sentence"), ("04", "german"), ("04", "one_sentence")]
 )
-def test_a_lesson_runs_with_another_corpus(root, tmp_path, lesson, name):
+def test_a_lesson_runs_with_another_corpus(tmp_path, lesson, name):
     folder = tmp_path / name
     folder.mkdir()
     write(folder, CORPORA[name], numbered=name == "german")
-    done, entry, shown = run(root, lesson, folder, tmp_path / "out")
+    done, entry, shown = smoke(lesson, tmp_path / "out", f"CORPUS={folder}")
     assert done.returncode == 0, done.stderr[-3000:]
-    measured = {figure["name"]: figure["value"] for figure in entry["figures"]}
+    found = measured(entry)
     if lesson == "02":
         asked = [kind for kind in TYPES[name] if f"Which {kind} is named?" in shown]
         assert len(asked) == min(3, len(TYPES[name]))
-        assert 0 <= measured["f1_everything"] <= 1
+        assert 0 <= found["f1_everything"]["value"] <= 1
     else:
         tags = [tag for sentence in CORPORA[name]["test"] for _, tag in tagged(sentence)]
-        assert measured["always_o"] == pytest.approx(tags.count("O") / len(tags))
+        assert found["always_o"]["value"] == pytest.approx(tags.count("O") / len(tags))
         assert all(f"B-{kind}" in shown for kind in TYPES[name])
-        assert ("entity_f1_unseen" in measured) == (name == "german"), "names that are not in train"
+        assert ("entity_f1_unseen" in found) == (name == "german"), "names that are not in train"
 
 
-def test_what_cannot_work_is_said_where_it_is_known(root, tmp_path):
+def test_what_cannot_work_is_said_where_it_is_known(tmp_path):
     """A test set without a name; sentences that never name exactly one thing of a type."""
     cases = {
         "04": ({**CORPORA["one_sentence"], "test": ["nothing happened"]}, "none of the 1 sentences of test has a name"),
@@ -108,6 +98,6 @@ def test_what_cannot_work_is_said_where_it_is_known(root, tmp_path):
         folder = tmp_path / lesson
         folder.mkdir()
         write(folder, splits)
-        done, entry, _ = run(root, lesson, folder, tmp_path / f"out-{lesson}")
+        done, entry, _ = smoke(lesson, tmp_path / f"out-{lesson}", f"CORPUS={folder}")
         assert done.returncode != 0 and entry["status"] == "failed"
         assert "CorpusError" in entry["error"] and message in entry["error"], entry["error"]

@@ -1,15 +1,12 @@
 """Lessons 3, 5 and 6 with other messages and other worlds than their own, through the tool, in the smoke profile."""
 
 import csv
-import json
-import os
 
 import pytest
-from conftest import ROOT, babyagi
+from conftest import ROOT, measured, smoke
 
-ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 BANKING = ROOT.parent / "shared" / "data" / "banking77"
-TRIMMED = ["--set", "MANY=4", "--set", "EPISODES=4", "--set", "STARTS=2", "--set", "DRAWS=3"]
+TRIMMED = ["MANY=4", "EPISODES=4", "STARTS=2", "DRAWS=3"]
 THINGS = ("soup", "bread", "tea", "rice", "cake", "plate")
 WISHES = {
     "praise": "the {} number {} was warm and good",
@@ -33,22 +30,10 @@ def corpus(folder, sizes, test=8):
     return folder
 
 
-def run(lesson, out, *arguments):
-    """How a run in the smoke profile ended, and the lesson's entry in the report."""
-    done = babyagi(ROOT, "run", lesson, "--profile", "smoke", "--out", str(out), *arguments, env=ONE_THREAD)
-    report = out / "report.json"
-    lessons = json.loads(report.read_text(encoding="utf-8"))["lessons"] if report.is_file() else {}
-    return done, next(iter(lessons.values()), {})
-
-
-def measured(entry):
-    return {figure["name"]: figure for figure in entry["figures"]}
-
-
 def test_fewshot_with_two_categories_of_odd_names(tmp_path):
     """No 5-way episode, no twelve pairs, no rare quarter: the lesson takes what there is, and names it."""
     folder = corpus(tmp_path / "two", {"praise": 9, "Frage [offen]": 12})
-    done, entry = run("05", tmp_path / "out", "--set", f"CORPUS={folder}", *TRIMMED)
+    done, entry, _ = smoke("05", tmp_path / "out", f"CORPUS={folder}", *TRIMMED)
     assert done.returncode == 0, done.stderr[-3000:]
     assert measured(entry)["five_way"]["label"] == "accuracy, 2-way 5-shot"
     assert measured(entry)["all_ways"]["label"] == "accuracy, 2-way 5-shot"
@@ -56,17 +41,16 @@ def test_fewshot_with_two_categories_of_odd_names(tmp_path):
 
 def test_fewshot_with_four_categories_and_one_that_has_a_single_message(tmp_path):
     folder = corpus(tmp_path / "four", {"praise": 7, "complaint": 8, "order!": 6, "a/b": 20, "Frage [offen]": 1})
-    done, entry = run("05", tmp_path / "out", "--set", f"CORPUS={folder}", *TRIMMED)
+    done, entry, shown = smoke("05", tmp_path / "out", f"CORPUS={folder}", *TRIMMED)
     assert done.returncode == 0, done.stderr[-3000:]
     assert measured(entry)["five_way"]["label"] == "accuracy, 4-way 5-shot"
-    notebook = next((tmp_path / "out").glob("*.ipynb")).read_text(encoding="utf-8")
-    assert "Left out, fewer than 6 training messages: Frage [offen]" in notebook
-    assert "POOL is 6" in notebook
+    assert "Left out, fewer than 6 training messages: Frage [offen]" in shown
+    assert "POOL is 6" in shown
 
 
 def test_fewshot_refuses_a_corpus_with_too_few_messages_in_the_first_cell_that_knows(tmp_path):
     folder = corpus(tmp_path / "few", {"praise": 9, "complaint": 5})
-    done, _ = run("05", tmp_path / "out", "--set", f"CORPUS={folder}")
+    done, _, _ = smoke("05", tmp_path / "out", f"CORPUS={folder}")
     assert done.returncode != 0
     assert "needs two categories or more with 6 training" in done.stdout + done.stderr
 
@@ -74,7 +58,7 @@ def test_fewshot_refuses_a_corpus_with_too_few_messages_in_the_first_cell_that_k
 def test_fewshot_on_banking77(tmp_path):
     if not BANKING.is_dir():
         pytest.skip("banking77 is not here: it may not be redistributed with the course")
-    done, entry = run("05", tmp_path / "out", "--set", f"CORPUS={BANKING}", *TRIMMED)
+    done, entry, _ = smoke("05", tmp_path / "out", f"CORPUS={BANKING}", *TRIMMED)
     assert done.returncode == 0, done.stderr[-3000:]
     assert measured(entry)["all_ways"]["label"] == "accuracy, 77-way 5-shot"
 
@@ -82,14 +66,14 @@ def test_fewshot_on_banking77(tmp_path):
 @pytest.mark.parametrize("team", ["praise", ""])
 def test_cross_entropy_with_two_categories_that_one_number_separates(tmp_path, team):
     folder = corpus(tmp_path / "two", {"praise": 24, "complaint": 24})
-    done, entry = run("03", tmp_path / "out", "--set", f"CORPUS={folder}", "--set", f"TEAM={team}")
+    done, entry, _ = smoke("03", tmp_path / "out", f"CORPUS={folder}", f"TEAM={team}")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "is it for" in measured(entry)["accuracy"]["on"] and "two" in measured(entry)["accuracy"]["on"]
 
 
 def test_cross_entropy_names_the_categories_that_it_could_ask_about(tmp_path):
     folder = corpus(tmp_path / "two", {"praise": 24, "complaint": 24})
-    done, _ = run("03", tmp_path / "out", "--set", f"CORPUS={folder}", "--set", "TEAM=orders")
+    done, _, _ = smoke("03", tmp_path / "out", f"CORPUS={folder}", "TEAM=orders")
     assert done.returncode != 0 and "expected one of: complaint, praise" in done.stdout + done.stderr
 
 
@@ -102,8 +86,8 @@ def test_cross_entropy_names_the_categories_that_it_could_ask_about(tmp_path):
 )
 def test_q_learning_in_other_worlds(tmp_path, lake, world):
     """The course's own worlds are named in code nowhere but where a section is about them."""
-    fewer = ["--set", "TAXI_STEPS=20000", "--set", "LAKE_STEPS=3000"]
-    done, entry = run("06", tmp_path / "out", "--set", f"LAKE={lake}", "--set", f"WORLD={world}", *fewer)
+    fewer = ["TAXI_STEPS=20000", "LAKE_STEPS=3000"]
+    done, entry, _ = smoke("06", tmp_path / "out", f"LAKE={lake}", f"WORLD={world}", *fewer)
     assert done.returncode == 0, done.stderr[-3000:]
     if world == "CliffWalking-v1":
         assert measured(entry)["taxi_return"]["value"] == pytest.approx(-13)
@@ -114,5 +98,5 @@ def test_q_learning_in_other_worlds(tmp_path, lake, world):
     [("LAKE", "SH/HG", "no way leads from the start to a goal"), ("WORLD", "CartPole-v1", "carries no table")],
 )
 def test_q_learning_refuses_a_world_that_it_cannot_solve(tmp_path, name, value, said):
-    done, _ = run("06", tmp_path / "out", "--set", f"{name}={value}")
+    done, _, _ = smoke("06", tmp_path / "out", f"{name}={value}")
     assert done.returncode != 0 and said in done.stdout + done.stderr

@@ -93,13 +93,18 @@ def warns(notebook):
     assert "warn" in cell.source
 
 
+def endless(notebook, body):
+    """An answer that never ends, and that the check stops after two seconds: time enough, since all that it does is wrong."""
+    answered(notebook, "epsilon_schedule", "schedule(t)", body)
+    notebook.cells[place(notebook, "epsilon_schedule")].source += "\n\n\nchecks.verdict.LIMIT = 2"
+
+
 def never_ends(notebook):
-    answered(notebook, "epsilon_schedule", "schedule(t)", "while True:\n        print(t)")
+    endless(notebook, "while True:\n        print(t)")
 
 
 def catches_everything(notebook):
-    loop = "while True:\n        try:\n            sum(range(99))\n        except:\n            pass"
-    answered(notebook, "epsilon_schedule", "schedule(t)", loop)
+    endless(notebook, "while True:\n        try:\n            sum(range(99))\n        except:\n            pass")
 
 
 def kills_the_kernel(notebook):
@@ -151,11 +156,16 @@ def released(zips, tmp_path_factory):  # noqa: F811
         for name in ("nbgrader/nbgrader_config.py", f"nbgrader/source/{NAME}/{NAME}.ipynb"):
             archive.extract(name, folder)
     folder /= "nbgrader"
-    # The lesson's imports take seconds of each kernel's start. The answers need only these.
+    # The lesson's imports take seconds of each kernel's start. The answers need only these. On a machine that is busy with
+    # other tests a right answer may take more than the ten seconds that a learner has.
     path = folder / "source" / NAME / f"{NAME}.ipynb"
     small = nbformat.read(path, as_version=4)
-    small.cells[1].source = "import numpy as np\nfrom babyagi_lib import checks"
+    small.cells[1].source = "import numpy as np\nfrom babyagi_lib import checks\nchecks.verdict.LIMIT = 100"
     nbformat.write(small, path)
+    # Other tests start kernels at the same time, and one may take a port that nbgrader has just chosen for its own: files
+    # cannot be taken. On a busy machine a kernel may need more than the usual minute to start.
+    with (folder / "nbgrader_config.py").open("a", encoding="utf-8") as settings:
+        settings.write('c.KernelManager.transport = "ipc"\nc.Execute.startup_timeout = 300\n')
     nbgrader(folder, "generate_assignment", NAME)
     one, other = (nbformat.read(folder / part / NAME / f"{NAME}.ipynb", as_version=4) for part in ("source", "release"))
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
@@ -181,9 +191,12 @@ def graded(released):
     hand_in(folder, "two", right)
     (folder / "submitted" / "two" / NAME / "scratch.ipynb").write_text("{}", encoding="utf-8")
     (folder / "submitted" / "absent").mkdir()
-    command = [sys.executable, "-m", "nbgrader", "autograde", NAME]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    print(done.stderr)  # pytest shows it where a test of this fixture fails
+    command, log = [sys.executable, "-m", "nbgrader", "autograde", NAME], folder / "messages.txt"
+    try:
+        with log.open("w", encoding="utf-8") as messages:  # a pipe would stay open as long as a kernel does
+            done = subprocess.run(command, cwd=folder, stderr=messages, check=False, timeout=1200)
+    finally:
+        print(log.read_text(encoding="utf-8"))  # pytest shows it where a test of this fixture fails
     assert done.returncode == 1, "some could not be graded, and nbgrader says so"
     return {student: (points, notes) for student, points, notes in grading.report(folder, NAME)}
 

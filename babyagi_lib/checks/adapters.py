@@ -56,9 +56,9 @@ def _pool_one_batch(pool: Callable[[Tensor, Tensor], Tensor], states: Tensor, ma
                 "batch makes the whole loss NaN: divide by at least 1."
             )
         raise Wrong("a text without any real piece should come out as zeros; yours does not.")
-    for told, guess in _pooled_wrongly(states, mask).items():
+    for message, guess in _pooled_wrongly(states, mask).items():
         if same(guess.numpy(), some):
-            raise Wrong(told)
+            raise Wrong(message)
     counts = mask.sum(dim=1).tolist()
     wrong = [i for i in range(len(mask)) if not same(wanted, i)]
     raise Wrong(
@@ -193,7 +193,11 @@ def _trained_bottleneck(adapter: nn.Module, hidden: int, size: int) -> None:
 
     by_chance = not _same(moved(a), moved(a))  # a dropout, which is fine in training
     if not by_chance and not _same(moved(a)[~first], moved(changed)[~first]):
-        across = "the other texts of the batch" if not _same(moved(a)[1:], moved(changed)[1:]) else "the text's others"
+        across = (
+            "the other texts of the batch"
+            if not _same(moved(a)[1:], moved(changed)[1:])
+            else "the other states of the text"
+        )
         raise Wrong(
             f"a change of one state changes what other states get, here {across}: an adapter sees each state alone. "
             "Does a softmax, a mean or a norm run over the wrong dimension?"
@@ -339,7 +343,7 @@ def _trained_lora(layer: nn.Module, linear: nn.Linear, A: Tensor, B: Tensor, ran
     base, low = linear(x).detach(), (x @ a.T @ b.T).detach()
     if not _same(out, base + alpha / rank * low):
         said = f" (rank {rank}, alpha {alpha}, so the factor is {alpha / rank:g}.)"
-        for told, factor in {
+        for message, factor in {
             "B A x is not added at all.": 0,
             "B A x is multiplied by alpha alone: divide by the rank.": alpha,
             "B A x is divided by the rank alone: multiply by alpha.": 1 / rank,
@@ -350,7 +354,7 @@ def _trained_lora(layer: nn.Module, linear: nn.Linear, A: Tensor, B: Tensor, ran
             "B A x is subtracted; add it.": -alpha / rank,
         }.items():
             if _same(out, base + factor * low):
-                raise Wrong(told + said)
+                raise Wrong(message + said)
         raise Wrong("the output is not linear(x) + alpha / rank · B A x." + said)
     for shape in ((into,), (1, into), (2, 1, 3, into)):
         other = _states(*shape, seed=6)
@@ -391,9 +395,9 @@ def parameter_count(count: Callable[[nn.Module], tuple[int, int]]) -> str:
             "trained."
         )
         guesses = {name: _counted_wrongly(model, wanted[name]) for name, model in models.items()}
-        for told in guesses[name]:
-            if all(found[name] == guesses[name][told] for name in models):
-                raise Wrong(told + said)
+        for message in guesses[name]:
+            if all(found[name] == guesses[name][message] for name in models):
+                raise Wrong(message + said)
         raise Wrong("the count is wrong." + said)
     return "each number once, frozen or not, shared or not."
 

@@ -88,7 +88,7 @@ def _squares(theta: Vector) -> float:
 
 
 def _relative(fault: str) -> str:
-    return f"{fault}: divide by the size of the gradient, or a small loss hides everything and a large one nothing."
+    return f"{fault}: divide by the size of the gradient, or the error depends on the unit of the loss."
 
 
 _LENGTHS = "you compare the lengths of vectors (np.linalg.norm), where one wrong entry among many is diluted: take the largest."
@@ -157,7 +157,7 @@ def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -
             )
         if math.isclose(found, 1.0, rel_tol=1e-3) or math.isclose(found, 2.0, rel_tol=1e-3):
             raise Wrong(
-                f"a right gradient gets the error {found:.3f}: have your differences the right sign, and do f(up) and "
+                f"a right gradient gets the error {found:.3f}: do your differences have the right sign, and do f(up) and "
                 "f(down) really see theta moved?"
             )
         raise Wrong(f"a right gradient gets the error {found:.2g}; with a good step it is below 1e-6." + _step(found))
@@ -182,7 +182,7 @@ def gradient_checker(max_error: Callable[[Callable, Callable, Vector], float]) -
     falling = _number(max_error, lambda t: -wave(t), lambda t: -planted(wave_gradient(t), (4,), 0.03), theta)
     if not math.isclose(falling, error(planted(true, (4,), 0.03), true), rel_tol=0.01):
         raise Wrong(
-            "where all entries of the gradient are negative, the error is another: a size is an absolute value, so divide by "
+            "where all entries of the gradient are negative, the error differs from the right one: a size is an absolute value, so divide by "
             "the largest absolute entry."
         )
     for scale in (1e-6, 1e6):
@@ -455,7 +455,7 @@ LOSS_MISTAKES: list[tuple[str, Callable[[Vector, Vector], Vector]]] = [
         lambda z, y: np.maximum(z, 0) - z * y + _softplus(np.abs(z)),
     ),
     (
-        "for a negative z the z in front is too many: that formula holds for z >= 0 only.",
+        "the first term is z and should be max(z, 0): for a negative z it is 0.",
         lambda z, y: z - z * y + _softplus(-np.abs(z)),
     ),
     ("only examples with the label 1 cost something: the term with 1 - y is missing.", lambda z, y: y * _softplus(-z)),
@@ -536,7 +536,7 @@ def _compare(loss: Callable, cases: list[tuple[float, float]], name: str) -> Non
                 "Somewhere two numbers that are nearly equal are subtracted, or a small number is added to a large one, "
                 "which leaves the last digits of the large one and none of the small one."
             )
-        raise Wrong("a tiny loss is lost." + said + " " + cause)
+        raise Wrong("a tiny loss comes out as 0." + said + " " + cause)
     plateau = found[np.abs(z) >= 720]
     if name == WRONG and np.ptp(plateau) < 0.01 * abs(plateau[0]) and plateau[0] > 0:
         raise Wrong(

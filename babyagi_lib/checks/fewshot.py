@@ -64,6 +64,8 @@ Episode = tuple[tuple[int, ...], tuple[int, ...]]
 
 def _drawn_from_the_generator(draw: Callable, labels: NDArray, episodes: Sequence[Episode]) -> None:
     """Raise `Wrong` unless all chance comes from the generator; `episodes` were drawn from seeds 0, 1, 2, ..."""
+    if len(set(episodes)) == 1:
+        raise Wrong("every generator gives the same episode: draw from the `rng` you are given, do not seed your own.")
     for seed in range(5):
         rng = np.random.default_rng(seed)
         first, second = (_episode(draw, labels, 3, 2, 3, rng) for _ in range(2))
@@ -71,10 +73,6 @@ def _drawn_from_the_generator(draw: Callable, labels: NDArray, episodes: Sequenc
             raise Wrong(
                 "the same generator gives another episode the second time: every draw must come from `rng`, none from "
                 "np.random or random, and nothing may depend on the order of a set."
-            )
-        if len(set(episodes)) == 1:
-            raise Wrong(
-                "every generator gives the same episode: draw from the `rng` you are given, do not seed your own."
             )
         if first == second:
             raise Wrong(
@@ -136,7 +134,7 @@ def _episode(draw: Callable, labels: NDArray, ways: int, shots: int, queries: in
         raise Wrong(f"return {form}; you return {describe(answer)}.")
     if not np.array_equal(given, labels):
         raise Wrong("your function changes `labels`; the next episode would be drawn from something else.")
-    told = f" You were asked for {ways} ways, {shots} shots and {queries} queries."
+    request = f" You were asked for {ways} ways, {shots} shots and {queries} queries."
     parts = []
     for what, part in zip(("support", "query"), answer, strict=True):
         form = f"the {what} as a flat sequence of integers, indices into `labels`"
@@ -155,27 +153,27 @@ def _episode(draw: Callable, labels: NDArray, ways: int, shots: int, queries: in
     if both:
         raise Wrong(
             f"{len(both)} messages stand in both support and query: what was learned from would be asked again, and "
-            "nearest example would score 100% on them." + told
+            "nearest example would score 100% on them." + request
         )
     for what, part in (("support", support), ("query", query)):
         if len(set(part)) < len(part):
-            raise Wrong(f"a message stands twice in the {what}: draw without replacement." + told)
+            raise Wrong(f"a message stands twice in the {what}: draw without replacement." + request)
     classes = Counter(labels[support].tolist())
     if len(classes) != ways:
-        raise Wrong(f"the support has messages of {len(classes)} categories." + told)
+        raise Wrong(f"the support has messages of {len(classes)} categories." + request)
     if set(classes.values()) != {shots}:
         raise Wrong(
             f"the support has {_counts(classes)} messages of its categories; K-shot means the same number of each."
-            + told
+            + request
         )
     asked = Counter(labels[query].tolist())
     if not set(asked) <= set(classes):
         raise Wrong(
             "the query asks about categories that are not in the support, so there is no example to learn them from."
-            + told
+            + request
         )
     if len(asked) != ways or set(asked.values()) != {queries}:
-        raise Wrong(f"the query has {_counts(asked)} messages of its categories." + told)
+        raise Wrong(f"the query has {_counts(asked)} messages of its categories." + request)
     return tuple(support), tuple(query)
 
 
@@ -202,13 +200,13 @@ def centroid(classify: Callable[[Vectors, NDArray, Vectors], Sequence[str]]) -> 
         if np.array_equal(found, wanted):
             continue
         said = f" {np.sum(found == wanted)} of your {len(queries)} answers are right."
-        for told, mistake in _MISTAKES.items():
+        for message, mistake in _MISTAKES.items():
             try:
                 guess = _centroids(support, labels, queries, **mistake)
             except ValueError:
                 continue  # a mistake that cannot be made with these shapes
             if np.array_equal(found, guess):
-                raise Wrong(told + said)
+                raise Wrong(message + said)
         raise Wrong("some queries get another class than the one with the nearest mean." + said)
     for name in np.unique(wanted):
         alone = queries[wanted == name][:1]
@@ -306,7 +304,7 @@ _MISTAKES: dict[str, dict[str, Any]] = {
     "each class's sum is divided by the number of all examples; divide by the class's own number.": {
         "how": "all examples"
     },
-    "only the first example of each class counts in this; average all of them.": {"how": "first"},
+    "you use only the first example of each class; average all of them.": {"how": "first"},
     "the vectors are not scaled: give support and queries length one first.": {"scale": ("none", "none")},
     "the queries are scaled and the support is not; the means come from vectors of length one.": {
         "scale": ("none", "rows")
@@ -464,8 +462,8 @@ def _mistaken_for(batches: Sequence[tuple[Tensor, Tensor]], values: Sequence[flo
         "an unlike pair costs nothing here where its cosine is below 0; its square counts on both sides of 0.": {
             "hinge": True
         },
-        "only pairs of one category count in this: then all vectors may collapse into one point.": {"kinds": (True,)},
-        "only pairs of two categories count in this: nothing pulls a category together.": {"kinds": (False,)},
+        "you use only pairs of one category: then all vectors may collapse into one point.": {"kinds": (True,)},
+        "you use only pairs of two categories: nothing pulls a category together.": {"kinds": (False,)},
         "this is the sum over the pairs; take means.": {"total": True},
         "this is the sum of the two kinds' means; take their mean.": {"kinds_together": "sum"},
         "the two means are always halved, but " + one_kind: {"kinds_together": "half"},
@@ -473,12 +471,12 @@ def _mistaken_for(batches: Sequence[tuple[Tensor, Tensor]], values: Sequence[flo
         "this is twice the loss; take the mean of the two kinds' means, and nothing else.": {"factor": 2},
         "the sign is wrong: the loss should fall as like pairs come together.": {"factor": -1},
     }
-    for told, mistake in mistakes.items():
+    for message, mistake in mistakes.items():
         guesses = [float(_pair_loss(vectors, labels, **mistake)) for vectors, labels in batches]
         # Where a mistake has no pair to count, learners return nan or 0 or leave the kind out: that says nothing.
         some = [i for i, guess in enumerate(guesses) if np.isfinite(guess)]
         if _close([values[i] for i in some], [guesses[i] for i in some]):
-            return told
+            return message
     if not np.isfinite(values).all():
         return (
             "the loss is not a finite number for some batch. The mean of no pair at all is 0 divided by 0: " + one_kind

@@ -1,4 +1,4 @@
-"""What the checks of modules share: is it a module, what does it return, can it learn. Used by lessons 02 and 04."""
+"""What the checks of modules share: is it a module, what does it return, can it learn. Used by lessons 02, 04 and 05."""
 
 from __future__ import annotations
 

@@ -161,9 +161,9 @@ def _diagnose(name: str, found: list[Mention], wanted: list[Mention], sentence: 
     if set(found) == set(wanted):
         raise Wrong("an entity stands in your list twice." + said)
     if not found and name == "an entity that ends with the sentence":
-        raise Wrong("the entity that runs to the end of the sentence is lost: nothing closes it." + said)
+        raise Wrong("the entity that runs to the end of the sentence is missing: end it after the last tag." + said)
     if not found and name == "an entity at the beginning":
-        raise Wrong("the entity at word 0 is lost: 0 counts as false, so compare the start with None." + said)
+        raise Wrong("the entity at word 0 is missing: 0 counts as false, so compare the start with None." + said)
     if len(found) < len(wanted):
         raise Wrong(
             "some entities are missing or were merged: a B- always opens a new one, and so does a change of type."
@@ -237,6 +237,6 @@ def input_adapter(make: Callable[[int], nn.Module]) -> str:
 def _learns(adapter: nn.Module, case: int, hidden: int) -> bool:
     """Whether a gradient reaches the parameters of an adapter from words of one case."""
     adapter.zero_grad()
-    adapter(torch.ones(1, 3, hidden), torch.full((1, 3), case)).sum().backward()
+    modules.backward(adapter(torch.ones(1, 3, hidden), torch.full((1, 3), case)).sum())
     grads = [p.grad for p in adapter.parameters() if p.grad is not None]
     return any(bool(g.to_dense().any()) for g in grads)

@@ -50,10 +50,11 @@ def causal_mask(make: Callable[[int], Tensor]) -> str:
             raise Wrong("the mask is inverted: True must mean that looking is allowed." + shown)
         if not allowed.diagonal().any():
             raise Wrong(
-                "no piece may look at itself. It may: its own piece is known, the next one is to be guessed." + shown
+                "no piece may look at itself, but it should: its own piece is known, and the next one is guessed."
+                + shown
             )
         if (allowed & ~wanted).any():
-            raise Wrong("some piece looks into the future, where the answer stands." + shown)
+            raise Wrong("some piece looks into the future: it may look at later pieces, which hold the answer." + shown)
         raise Wrong("some piece may not look at all pieces before it." + shown)
     return "every piece sees itself and the pieces before it, and nothing after it."
 
@@ -305,9 +306,9 @@ def perplexity(compute: Callable[[Sequence[Sequence[float]]], float]) -> str:
             continue
         texts = side_by_side(found, wanted)
         said = f" For {name} you return {texts[0]}; the perplexity is {texts[1]}."
-        for told, guess in _perplexed(losses).items():
+        for message, guess in _perplexed(losses).items():
             if math.isclose(found, guess, rel_tol=tolerance):
-                raise Wrong(told + said)
+                raise Wrong(message + said)
         if not math.isfinite(found) or found > 1e50:
             raise Wrong(
                 "the number is far too large: divide the summed loss by the number of pieces before exp." + said
@@ -339,8 +340,8 @@ def _perplexed(losses: Sequence[Sequence[float]]) -> dict[str, float]:
                 np.mean(np.exp(flat))
             ),
             "the sign is wrong: a loss is already the negative logarithm of a probability.": math.exp(-mean),
-            "only the first document counts in this; take all.": math.exp(of_documents[0]),
-            "only the last document counts in this; take all.": math.exp(of_documents[-1]),
+            "you use only the first document; use all.": math.exp(of_documents[0]),
+            "you use only the last document; use all.": math.exp(of_documents[-1]),
             "losses of 0 are left out; a piece that was certain counts, too.": math.exp(
                 np.mean([x for x in flat if x])
             ),
@@ -395,11 +396,11 @@ def _attend_once(attend: Callable[..., Tensor], name: str, allowed: Tensor, size
     # A row that may look at nothing, as some do under an inverted mask, is NaN; so is one whose scores overflow.
     finite = np.isfinite(found).reshape(len(found), -1).all(axis=1)
     said = f" (For {name}: {length} positions of {d} numbers, a head {width} wide.)"
-    for told, mistake in _MISTAKEN_HEADS.items():
+    for message, mistake in _MISTAKEN_HEADS.items():
         if size > 1 and mistake != {"hide": "-100"}:
             continue  # the cases before have found all others, and large scores make many of them look alike
         if (finite.all() if size > 1 else finite.any()) and same(_attended(*exact, allowed.numpy(), **mistake), finite):
-            raise Wrong(told + said)
+            raise Wrong(message + said)
     if found.shape != wanted.shape:
         raise Wrong(f"the result has the shape {found.shape}, expected {wanted.shape}." + said)
     if not np.isfinite(found).all() and size < 1:
@@ -526,7 +527,7 @@ _MISTAKEN_HEADS: dict[str, dict[str, Any]] = {
     "queries and keys are swapped: row i holds the scores of query i against all keys.": {"order": "kqv"},
     "keys and values are swapped: scores come from queries and keys, the result from values.": {"order": "qvk"},
     "queries and values are swapped: scores come from queries and keys, the result from values.": {"order": "vkq"},
-    "the keys stand for the values, too: multiply the weights by states @ W_v.": {"order": "qkk"},
+    "the keys are used as the values, too: multiply the weights by states @ W_v.": {"order": "qkk"},
     "these are the weights; multiply them by the values.": {"output": "weights"},
     "the softmax is missing: the weights of a row must be positive and sum to 1.": {"output": "scores"},
     "the weights are applied to the states; apply them to the values, states @ W_v.": {"output": "states"},

@@ -153,11 +153,11 @@ VALUE_MISTAKES: list[tuple[str, Callable[[MDP, float], Values]]] = [
         _swept(lambda mdp, V, gamma: _outcomes(mdp, V, gamma).max(axis=(1, 2))),
     ),
     (
-        "only the first outcome of each action counts in this: sum over the outcomes, weighted by their probabilities.",
+        "you use only the first outcome of each action: sum over the outcomes, weighted by their probabilities.",
         _swept(lambda mdp, V, gamma: _outcomes(mdp, V, gamma)[..., 0].max(axis=1)),
     ),
     (
-        "only the most probable outcome of each action counts in this: sum over all of them.",
+        "you use only the most probable outcome of each action: sum over all of them.",
         _swept(
             lambda mdp, V, gamma: np.take_along_axis(
                 _outcomes(mdp, V, gamma), mdp.probability.argmax(axis=2)[..., None], axis=2
@@ -181,7 +181,7 @@ VALUE_MISTAKES: list[tuple[str, Callable[[MDP, float], Values]]] = [
         _swept(lambda mdp, V, gamma: _best(mdp, mdp.reward + gamma * np.where(mdp.terminated, 0, V[:, None, None]))),
     ),
     (
-        "V never falls below 0 in this: where all rewards are negative, the best is negative too. Start the search for the "
+        "your V never falls below 0: where all rewards are negative, the best is negative too. Start the search for the "
         "largest at the first action, not at 0.",
         _swept(lambda mdp, V, gamma: np.maximum(0, exact.backup(mdp, V, gamma).max(axis=1))),
     ),
@@ -203,7 +203,7 @@ VALUE_MISTAKES: list[tuple[str, Callable[[MDP, float], Values]]] = [
         _swept(lambda mdp, V, gamma: _best(mdp, mdp.reward) + _best(mdp, _outcomes(mdp, V, gamma) - mdp.reward)),
     ),
     (
-        "the sign is wrong: rewards are earned, not paid.",
+        "the sign is wrong: add the rewards, do not subtract them.",
         lambda mdp, gamma: -exact.value_iteration(mdp, gamma, 1e-12).V,
     ),
     (
@@ -328,7 +328,7 @@ def q_update(update: Callable) -> str:
             "in the middle of an episode all is right, at its end it is not: there the target is r alone." + said
         )
     if not off[[step.s != step.s_next for step in steps]].any():
-        raise Wrong("all is right but where the next state is the same state: read Q before you change it." + said)
+        raise Wrong("all is right except where the next state is the same state: read Q before you change it." + said)
     raise Wrong("Q(s,a) is not what the formula says." + said)
 
 
@@ -407,7 +407,7 @@ UPDATE_MISTAKES: list[tuple[str, Callable[[Step], float]]] = [
         lambda step: step.towards(step.worth(float(step.Q.max()))),
     ),
     (
-        "the largest value is never below 0 in this: where all of Q[s_next] is negative, it is. Start the search at the "
+        "you never take a largest value below 0: where all of Q[s_next] is negative, it is negative too. Start the search at the "
         "first action, not at 0.",
         lambda step: step.towards(step.worth(max(0.0, step.then))),
     ),

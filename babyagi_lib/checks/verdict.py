@@ -44,8 +44,8 @@ def exercise(lesson: str) -> Callable[[Callable[..., str]], Callable[..., Verdic
         @functools.wraps(check)
         def run(attempt: Callable) -> Verdict:
             if not callable(attempt):
-                told = "give the check the name of your function, without parentheses after it"
-                return Verdict("not yet", f"{told}; it got {describe(attempt)}.")
+                advice = "give the check the name of your function, without parentheses after it"
+                return Verdict("not yet", f"{advice}; it got {describe(attempt)}.")
             watched = _Watched(attempt)
             try:
                 praise = within(LIMIT, lambda: check(watched))
@@ -81,12 +81,12 @@ def _blame(error: Exception, watched: _Watched) -> str:
     """The error and the line of the learner's code that raised it; without such a line, the value that the check got."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if not Path(f.filename).is_relative_to(LIBRARY) and "site-packages" not in f.filename]
-    told = f"{type(error).__name__}: {error}"
+    raised = f"{type(error).__name__}: {error}"
     if theirs:
-        return f"your code raised {told}" + (f", at `{theirs[-1].line}`." if theirs[-1].line else ".")
+        return f"your code raised {raised}" + (f", at `{theirs[-1].line}`." if theirs[-1].line else ".")
     if watched.calling:
-        return f"calling your function raised {told}."
-    return f"the check cannot use what your code returned, {describe(watched.returned)} ({told})."
+        return f"calling your function raised {raised}."
+    return f"the check cannot use what your code returned, {describe(watched.returned)} ({raised})."
 
 
 def _noted(lesson: str, name: str, attempt: Callable) -> str:

@@ -101,13 +101,13 @@ def fine_tuning(result: dict) -> Iterator[Row]:
         blind >= peer[f1],
     )
     speeds = {side: statistics.median(found) for side, found in result["tokens_per_second_in_alternation"].items()}
-    for side, told, key in (
+    for side, name, key in (
         ("peer", RUN_NER, "speed_ratio_in_alternation"),
         ("peer, batches of 16", f"{RUN_NER}, batches of 16", "speed_ratio_to_batches_of_16"),
     ):
         yield Row(
             "the same in turns of one short epoch, tokens/s",
-            told,
+            name,
             f"{speeds[side]:,.0f}",
             f"{speeds['ours']:,.0f}",
             _times(result[key]),

@@ -179,10 +179,8 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
     }
     for path in staged.glob("*.md"):
         text = pages.relinked(path.read_text(encoding="utf-8"), f"book/{path.name}", course.root, links)
-        for mark, part in parts.items():
-            if mark in text:
-                text = text.replace(mark, part())
-        write_atomically(path, pages.drawn(pages.guide(text, course, lessons), staged))
+        text = pages.guide(pages.filled(text, parts), course, lessons)
+        write_atomically(path, pages.drawn(text, staged))
 
 
 def _lessons(course: Course, out: Path) -> dict[str, dict]:

@@ -312,8 +312,6 @@ def _zip(path: Path, files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             about = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
-            program = files[name].startswith(b"#!")
-            about.external_attr = (
-                stat.S_IFREG | (0o755 if program else 0o644)
-            ) << 16  # else only its owner may read it
+            mode = 0o755 if files[name].startswith(b"#!") else 0o644  # without a mode, only its owner may read it
+            about.external_attr = (stat.S_IFREG | mode) << 16
             archive.writestr(about, files[name], zipfile.ZIP_DEFLATED)

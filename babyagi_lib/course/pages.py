@@ -12,6 +12,7 @@ import json
 import math
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -136,11 +137,11 @@ def with_head(notebook: dict, lesson: Lesson, links: Links) -> dict:
     buttons = [f'<a href="{html.escape(address)}">{text}</a>' for text, address in places.items()]
     buttons.append(f'<a href="../downloads/{lesson.path.name}" download>Download</a>')
     takes = effort(lesson)
-    told = (
+    note = (
         f"{takes.words:,} words and {takes.lines:,} lines of code: about {takes.reading} minutes to read, about "
         f"{takes.solving} minutes for the exercises."
     )
-    head = f'<p class="launch">{" ".join(buttons)}</p>\n<p class="reading">{told}</p>'
+    head = f'<p class="launch">{" ".join(buttons)}</p>\n<p class="reading">{note}</p>'
     first["source"] = f"{title}\n\n{head}\n\n{rest.lstrip()}"
     return notebook
 
@@ -175,6 +176,11 @@ def guide(text: str, course: Course, notebooks: dict[str, dict]) -> str:
         "<!-- timetable -->": lambda: timetable(course.lessons, notebooks),
         "<!-- hub -->": lambda: classroom(course.lessons, notebooks, course.root / "benchmarks"),
     }
+    return filled(text, parts)
+
+
+def filled(text: str, parts: dict[str, Callable[[], str]]) -> str:
+    """The text with each mark that stands in it replaced by its part; the others are not computed."""
     for mark, part in parts.items():
         if mark in text:
             text = text.replace(mark, part())
@@ -192,11 +198,11 @@ def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
         rows.append(_row(_link(lesson), *times, _memory(cost)))
         read, solve, run = read + takes.reading, solve + takes.solving, run + cost["seconds"]
     rows.append(_row("all of them", f"{read / 60:.1f} h", f"{solve / 60:.1f} h", minutes(run), ""))
-    told = (
+    note = (
         "The times to read and for the exercises are our estimates for one learner. Run time and memory were measured for "
         "a whole notebook, including the start of its kernel, on the machine that the page of [results](results.md) names."
     )
-    return "\n".join(rows) + "\n\n" + told
+    return "\n".join(rows) + "\n\n" + note
 
 
 def classroom(lessons: list[Lesson], pages: dict[str, dict], benchmarks: Path) -> str:
@@ -224,14 +230,14 @@ def classroom(lessons: list[Lesson], pages: dict[str, dict], benchmarks: Path) -
                 str(math.ceil(learners * longest * 2 / 600)),
             )
         )
-    told = (
+    note = (
         f"Measured: {result['data']}, with one thread each: {measured['seconds']:.0f} seconds on two cores, "
         f"{measured['memory_a_learner_gb']:.2f} GB for each learner. The rest is computed from this and from the table at the "
         "top of this page. Memory is for everybody at the same time. Cores are such that everybody who starts at the same "
         "moment gets through lesson 0 in two minutes, and through the longest lesson in ten. If you accept to wait twice as "
         "long, half the cores are enough."
     )
-    return "\n".join(rows) + "\n\n" + told
+    return "\n".join(rows) + "\n\n" + note
 
 
 def striking(notebook: dict) -> str:
@@ -340,7 +346,7 @@ def published(benchmarks: Path) -> str:
             *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in result["runs"]),
         ]
         packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-        told = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
-        parts = ["\n".join(rows), told, *([loglog.drawings(result)] if "curves" in result else [])]
+        note = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
+        parts = ["\n".join(rows), note, *([loglog.drawings(result)] if "curves" in result else [])]
         sections.append("\n\n".join([f"## Published run: {result['title']}", *parts]))
     return "\n\n".join(sections)

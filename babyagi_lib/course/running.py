@@ -183,7 +183,7 @@ def _execute(lesson: Lesson, parameters: dict[str, Any], unfinished: Path) -> di
             went = {"status": "failed", "cell": None, "error": f"the kernel did not start ({error})"}
         except CourseError as error:
             went = {"status": "failed", "cell": None, "error": str(error)}
-        except (OSError, KeyboardInterrupt):
+        except OSError:
             raise
         except Exception as error:  # papermill and nbformat raise many kinds for a notebook that they cannot read
             fault = f"the notebook cannot be run ({type(error).__name__}: {error})"[:500]
