@@ -234,7 +234,7 @@ def classroom(lessons: list[Lesson], pages: dict[str, dict], benchmarks: Path) -
         f"Measured: {result['data']}, with one thread each: {measured['seconds']:.0f} seconds on two cores, "
         f"{measured['memory_a_learner_gb']:.2f} GB for each learner. The rest is computed from this and from the table at the "
         "top of this page. Memory is for everybody at the same time. Cores are such that everybody who starts at the same "
-        "moment gets through lesson 0 in two minutes, and through the longest lesson in ten. If you accept to wait twice as "
+        "moment gets through lesson 0 in two minutes, and through the longest lesson in ten. If you can wait twice as "
         "long, half the cores are enough."
     )
     return "\n".join(rows) + "\n\n" + note
