@@ -420,8 +420,10 @@ def test_figures_tell_their_numbers(monkeypatch, capsys):
     plots.adapter_tradeoff(rows)
     plots.adapter_memory(rows)
     plots.adapter_table(rows)
-    line = " ".join(capsys.readouterr().out.splitlines()[2].split())
-    assert line == "bottleneck 150,000 15.00% 0.60 MB 142 MB 25 ms 0.600 (0.590 0.610)"
+    table = capsys.readouterr().out.splitlines()
+    line = " ".join(table[2].split())
+    assert line == "bottleneck 150,000 15.00% 0.60 MB 142 MB 25 ms 0.600 (0.590-0.610)"
+    assert max(map(len, table)) <= 79, "a page of the book at 1280 pixels shows no more of a line"
     plots.task_scores({"names\nF1": {"head only": 0.31, "adapters": 0.62}})
     assert "bottleneck, 150,000 parameters, F1 0.600 (0.590 to 0.610)" in alts[0]
     assert "bottleneck 142 MB, of which activations 50" in alts[1]

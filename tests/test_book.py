@@ -406,6 +406,28 @@ def test_a_formula_is_no_stop_of_the_tab_key(page, address):
     assert page.locator("mjx-container[tabindex='0']").count() == 0
 
 
+def test_a_wide_formula_shows_its_beginning(browser, address):
+    page = browser.new_context(viewport=PHONE).new_page()
+    page.goto(f"{address}/notebooks/06_q_learning.html", wait_until="networkidle")
+    page.wait_for_function("document.querySelectorAll('mjx-container').length > 50")
+    starts = page.locator("div.math").evaluate_all(
+        """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).map(box =>
+            box.querySelector('mjx-math').getBoundingClientRect().left - box.getBoundingClientRect().left)"""
+    )
+    page.context.close()
+    assert starts and min(starts) > -1, "pixels between the left end of the box and that of the formula"
+
+
+@pytest.mark.parametrize("name", list(LESSONS))
+def test_printed_text_is_shown_whole_on_a_desktop(page, address, name):
+    page.set_viewport_size(DESKTOP)
+    page.goto(f"{address}/{name}", wait_until="networkidle")
+    hidden = page.locator(".cell_output :is(.stream, .text_plain) pre").evaluate_all(
+        "outputs => outputs.filter(o => o.scrollWidth > o.clientWidth + 1).map(o => o.innerText.slice(0, 200))"
+    )
+    assert not hidden
+
+
 def test_without_javascript_the_front_page_has_its_bars(browser, address):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
