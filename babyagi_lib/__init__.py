@@ -1,18 +1,25 @@
-"""The small library that every notebook of the course imports.
+"""The library that the notebooks of the course import.
 
-Read the modules in the order in which data flows through them: `sources` (where models and corpora come from),
-`pretraining` (text made into a task), `tagging` (words to word pieces and back, and how tags are scored), `heads` and
-`adapters` (layers added to the encoder), `losses` (binary cross-entropy, by hand), `training` (the loop), `fewshot` and
-`incontext` (a few examples, for training or in a prompt), `rl` (learning from reward), `plots` and `explore` (the
-figures), `measured` (how a notebook publishes its results). For the learner there are `checks` (which exercises call),
-`quiz` (the questions at the end of a lesson), `journal` (the learner's file of solved exercises), `progress` (how many
-are solved) and `widgets` (how quizzes and explorers are shown). `whole` writes a file whole or not at all, and
-`strict_yaml` reads YAML files.
-`babyagi_lib.course` is the course's command-line tool. Only lesson 0 imports it, to show what `babyagi doctor` finds.
-Importing this package keeps PyTorch to this process's share of the processor (`threads`). It imports no other module.
+Its folders, in the order in which data flows through them; a folder imports only from those before it:
+
+- `basics`: argument checks, random streams, threads, files written whole. Knows nothing of models.
+- `sources`: where models and corpora come from, checked by hash.
+- `text`: words to pieces and back; tags of names and their scores.
+- `models`: heads and adapters, and how they are saved.
+- `training`: the loop, its batches, losses, and prediction.
+- `methods`: pretraining, few-shot learning, in-context learning.
+- `rl`: worlds as tables, their exact solution, and agents that learn by acting.
+- `worlds`: the worlds that were written for this course.
+- `figures`: the figures of the lessons.
+- `learner`: what answers the learner: checks of exercises, quizzes, progress, explorers, the table at a lesson's end.
+
+A lesson has one name, such as `06_q_learning`. Its notebook and its quiz carry that name, its modules in `figures` and
+`learner/checks` carry it without the number, since a name in Python cannot begin with one.
+
+Importing this package keeps PyTorch to this process's share of the processor (`basics.threads`), and imports nothing else.
 """
 
-from babyagi_lib import threads as _threads
+from babyagi_lib.basics import threads as _threads
 
 __version__ = "0.1.0"
 

@@ -17,7 +17,12 @@ import time
 import results
 import torch
 
-from babyagi_lib import adapters, heads, sources, tagging, training
+from babyagi_lib.models import adapters, heads
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.news import load_ner
+from babyagi_lib.text import iob2, wordpieces
+from babyagi_lib.training.loop import fit
+from babyagi_lib.training.prediction import predict
 
 SENTENCES, EPOCHS, BATCH_PIECES = 240, 3, 256
 SEEDS = (0, 1)
@@ -38,18 +43,20 @@ class Setting:
     """Encoder and sentences that all runs share."""
 
     def __init__(self) -> None:
-        self.encoder, tokenizer = sources.load_encoder()
+        self.encoder, tokenizer = load_encoder()
         self.encoder.pooler = None
-        corpus = sources.load_ner()
-        self.tag_names = tagging.tag_set(corpus["train"]["tags"])
+        corpus = load_ner()
+        self.tag_names = iob2.tag_set(corpus["train"]["tags"])
         train = corpus["train"].shuffle(seed=0).select(range(SENTENCES))
-        self.train = self.examples(tagging.encode(list(train["words"]), list(train["tags"]), self.tag_names, tokenizer))
+        self.train = self.examples(
+            wordpieces.encode(list(train["words"]), list(train["tags"]), self.tag_names, tokenizer)
+        )
         self.gold = list(corpus["valid"]["tags"])
-        self.encoded = tagging.encode(list(corpus["valid"]["words"]), self.gold, self.tag_names, tokenizer)
+        self.encoded = wordpieces.encode(list(corpus["valid"]["words"]), self.gold, self.tag_names, tokenizer)
         self.valid = self.examples(self.encoded)
 
     @staticmethod
-    def examples(encoded: tagging.Encoded) -> list[dict]:
+    def examples(encoded: wordpieces.Encoded) -> list[dict]:
         return [{"input_ids": w["input_ids"], "labels": w["labels"]} for w in encoded.windows]
 
     def run(self, method: str, size: int, rate: float, seed: int) -> dict:
@@ -57,7 +64,7 @@ class Setting:
         torch.manual_seed(seed)
         head = heads.TokenHead(self.encoder.config.hidden_size, len(self.tag_names))
         model = adapters.task_model(copy.deepcopy(self.encoder), head, method, size)
-        history = training.fit(
+        history = fit(
             model,
             self.train,
             epochs=EPOCHS,
@@ -65,9 +72,9 @@ class Setting:
             seed=seed,
             **dict(zip(("learning_rate", "head_learning_rate"), rates(method, rate), strict=True)),
         )
-        tags = tagging.decode(self.encoded, training.predict(model, self.valid), self.tag_names, valid=True)
+        tags = wordpieces.decode(self.encoded, predict(model, self.valid), self.tag_names, valid=True)
         return {
-            "f1": tagging.score(self.gold, tags).entity_f1,
+            "f1": iob2.score(self.gold, tags).entity_f1,
             "seconds": history.seconds,
             "count": adapters.count_parameters(model),
         }

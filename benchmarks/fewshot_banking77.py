@@ -29,7 +29,9 @@ import numpy as np
 import results
 from sklearn.linear_model import LogisticRegression
 
-from babyagi_lib import fewshot, sources
+from babyagi_lib.methods import fewshot
+from babyagi_lib.sources.encoders import embedded_folder, load_encoder
+from babyagi_lib.sources.messages import load_intents
 
 if TYPE_CHECKING:
     from setfit import SetFitModel
@@ -46,8 +48,8 @@ class Setting:
     """Messages that both sides share, and the encoder."""
 
     def __init__(self, corpus: str) -> None:
-        corpus = sources.load_intents(corpus)
-        self.encoder, self.tokenizer = sources.load_encoder()
+        corpus = load_intents(corpus)
+        self.encoder, self.tokenizer = load_encoder()
         self.texts, self.labels = np.array(corpus["train"]["text"]), np.array(corpus["train"]["category"])
         self.asked, self.truth = list(corpus["test"]["text"]), list(corpus["test"]["category"])
         self.names = np.unique(self.labels)
@@ -76,7 +78,7 @@ class Setting:
         """The package's own head on the encoder as it was loaded."""
         from setfit import SetFitModel
 
-        model = SetFitModel.from_pretrained(str(sources.embedded_folder()))
+        model = SetFitModel.from_pretrained(str(embedded_folder()))
         _, seconds = timed(lambda: model.fit(texts, self.numbers(labels), num_epochs=1))
         return {"seconds": seconds, "accuracy": self.right(model)}
 
@@ -92,7 +94,7 @@ class Setting:
         arguments = TrainingArguments(
             num_iterations=pairs, max_steps=-1 if whole else STRETCH, seed=seed, report_to="none", save_strategy="no"
         )
-        model = SetFitModel.from_pretrained(str(sources.embedded_folder()))
+        model = SetFitModel.from_pretrained(str(embedded_folder()))
         data = Dataset.from_dict({"text": texts, "label": numbers})
         trainer = Trainer(model=model, args=arguments, train_dataset=data)
         _, seconds = timed(trainer.train)

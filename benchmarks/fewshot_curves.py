@@ -23,7 +23,9 @@ from pathlib import Path
 import numpy as np
 import results
 
-from babyagi_lib import fewshot, sources
+from babyagi_lib.methods import fewshot
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.messages import load_intents
 
 SHOTS, DRAWS = (1, 2, 4, 8, 16), 10
 METHODS = ("nearest example", "nearest centroid", "linear probe", "fine-tuning", "contrastive, then probe")
@@ -33,8 +35,8 @@ class Setting:
     """Encoder, messages and vectors that all runs share."""
 
     def __init__(self) -> None:
-        self.encoder, self.tokenizer = sources.load_encoder()
-        corpus = sources.load_intents()
+        self.encoder, self.tokenizer = load_encoder()
+        corpus = load_intents()
         self.texts, self.labels = np.array(corpus["train"]["text"]), np.array(corpus["train"]["category"])
         self.asked, self.truth = list(corpus["test"]["text"]), np.array(corpus["test"]["category"])
         self.train = fewshot.embed(self.encoder, self.tokenizer, list(self.texts))

@@ -104,9 +104,9 @@ WORK = {
 
 def count_sentences(corpus: str) -> int:
     """How many sentences a corpus has to train on."""
-    from babyagi_lib import sources
+    from babyagi_lib.sources.news import load_ner
 
-    return len(sources.load_ner(corpus)["train"])
+    return len(load_ner(corpus)["train"])
 
 
 def alone(work: Callable[..., Any], *arguments: Any) -> Any:

@@ -31,7 +31,7 @@ import requests
 import results
 import websocket
 
-from babyagi_lib.course.lessons import Course, Lesson, source
+from babyagi_course.lessons import Course, Lesson, source
 
 HERE = Path(__file__).resolve().parent
 PROXY = "configurable-http-proxy@5.3.0"

@@ -22,8 +22,11 @@ import numpy as np
 import results
 from scipy.stats import t
 
-from babyagi_lib import fewshot, incontext, sources
-from babyagi_lib.course.lessons import write_atomically
+from babyagi_course.lessons import write_atomically
+from babyagi_lib.methods import fewshot, incontext
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.language_models import load_language_model
+from babyagi_lib.sources.messages import load_intents, load_teams
 
 DRAWS, ORDERS = 6, 12
 SHOTS, ORDERED_SHOTS, ORDERED_DRAWS = (1, 2, 4), 2, 3
@@ -34,7 +37,7 @@ class Setting:
     """Messages, teams, and the prompts to read."""
 
     def __init__(self) -> None:
-        corpus, team_of = sources.load_intents(), sources.load_teams()
+        corpus, team_of = load_intents(), load_teams()
         self.messages = list(corpus["train"]["text"])
         self.teams = [team_of[c] for c in corpus["train"]["category"]]
         self.names = sorted(set(self.teams))
@@ -72,7 +75,7 @@ def read(setting: Setting, scratch: Path, seconds: float) -> bool:
             continue
         if time.perf_counter() - started > seconds:
             return False
-        loaded = loaded or sources.load_language_model()
+        loaded = loaded or load_language_model()
         begun = time.perf_counter()
         asked = [*setting.queries, *incontext.CONTENT_FREE]
         scores = incontext.label_log_likelihoods(*loaded, setting.context(examples), asked, setting.names)
@@ -108,7 +111,7 @@ def summary(setting: Setting, scratch: Path) -> dict:
     def right(kind: str, name: str) -> float:
         return float(np.mean(answers[kind][name] == setting.truth))
 
-    encoder, tokenizer = sources.load_encoder()
+    encoder, tokenizer = load_encoder()
     vectors = fewshot.embed(encoder, tokenizer, setting.messages)
     asked = fewshot.embed(encoder, tokenizer, setting.queries)
     runs, differences, by_draw = [], [], {}

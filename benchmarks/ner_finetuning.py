@@ -21,7 +21,13 @@ import results
 import torch
 from datasets import DatasetDict
 
-from babyagi_lib import heads, sources, tagging, training
+from babyagi_lib.models import heads
+from babyagi_lib.sources.encoders import embedded_folder, load_encoder
+from babyagi_lib.sources.news import load_ner
+from babyagi_lib.text import iob2, wordpieces
+from babyagi_lib.training.loop import fit
+from babyagi_lib.training.precision import best_precision
+from babyagi_lib.training.prediction import predict
 
 # The recipe of transformers' examples/pytorch/token-classification/run_ner.py: the Trainer's own defaults.
 PEER = {"per_device_train_batch_size": 8, "learning_rate": 5e-5}
@@ -35,19 +41,19 @@ class Setting:
     """Corpus, encoder and tokenizer that both sides share."""
 
     def __init__(self, corpus: str) -> None:
-        self.corpus: DatasetDict = sources.load_ner(corpus)
-        self.encoder_folder = sources.embedded_folder()
-        self.encoder, self.tokenizer = sources.load_encoder()
-        self.tag_names = tagging.tag_set(self.corpus["train"]["tags"])
+        self.corpus: DatasetDict = load_ner(corpus)
+        self.encoder_folder = embedded_folder()
+        self.encoder, self.tokenizer = load_encoder()
+        self.tag_names = iob2.tag_set(self.corpus["train"]["tags"])
         self.encoded = {
-            split: tagging.encode(list(rows["words"]), list(rows["tags"]), self.tag_names, self.tokenizer)
+            split: wordpieces.encode(list(rows["words"]), list(rows["tags"]), self.tag_names, self.tokenizer)
             for split, rows in self.corpus.items()
         }
         self.gold = {split: list(rows["tags"]) for split, rows in self.corpus.items()}
 
-    def score(self, split: str, model: torch.nn.Module, valid: bool) -> tagging.Scores:
-        logits = training.predict(model, self.encoded[split].windows)
-        return tagging.score(self.gold[split], tagging.decode(self.encoded[split], logits, self.tag_names, valid=valid))
+    def score(self, split: str, model: torch.nn.Module, valid: bool) -> iob2.Scores:
+        logits = predict(model, self.encoded[split].windows)
+        return iob2.score(self.gold[split], wordpieces.decode(self.encoded[split], logits, self.tag_names, valid=valid))
 
     def tokens(self, examples: list[dict]) -> int:
         return sum(len(example["input_ids"]) for example in examples)
@@ -67,7 +73,7 @@ class Setting:
 
 def matrix_rate(size: int = 4096) -> float:
     """Operations a second of one large matrix product in the precision that `fit` trains in."""
-    dtype = torch.bfloat16 if training.best_precision() == "bf16" else torch.float32
+    dtype = torch.bfloat16 if best_precision() == "bf16" else torch.float32
     a = torch.ones(size, size, dtype=dtype)
     times = []
     for _ in range(5):
@@ -142,7 +148,7 @@ def ours(
         def scored(m):
             return setting.score("valid", m, valid=True).entity_f1
 
-    run = training.fit(model, examples, epochs=epochs, score=scored, seed=seed, **OURS)
+    run = fit(model, examples, epochs=epochs, score=scored, seed=seed, **OURS)
     return {"seconds": run.seconds, "tokens": run.tokens, "precision": run.precision, "model": model}
 
 

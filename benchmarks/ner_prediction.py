@@ -27,7 +27,9 @@ import results
 import torch
 from ner_finetuning import OURS, Setting, ours
 
-from babyagi_lib import sources, tagging, training
+from babyagi_lib.sources.encoders import embedded_folder
+from babyagi_lib.text import iob2, wordpieces
+from babyagi_lib.training.prediction import predict
 
 Tags = list[list[str]]
 
@@ -51,7 +53,7 @@ class Trained:
         from transformers import AutoModelForTokenClassification
 
         model = AutoModelForTokenClassification.from_pretrained(
-            sources.embedded_folder(),
+            embedded_folder(),
             id2label=dict(enumerate(self.tag_names)),
             label2id={tag: i for i, tag in enumerate(self.tag_names)},
         )
@@ -63,8 +65,8 @@ class Trained:
 
     def tags(self, valid: bool = False) -> Tags:
         """This course's way, as lesson 4 goes it."""
-        encoded = tagging.encode(self.words, None, self.tag_names, self.tokenizer)
-        return tagging.decode(encoded, training.predict(self.model, encoded.windows), self.tag_names, valid=valid)
+        encoded = wordpieces.encode(self.words, None, self.tag_names, self.tokenizer)
+        return wordpieces.decode(encoded, predict(self.model, encoded.windows), self.tag_names, valid=valid)
 
     def piped(self, **options: Any) -> Callable[[], list[list[dict]]]:
         """transformers' pipeline, loaded and ready to be called."""
@@ -77,8 +79,8 @@ class Trained:
 
     def our_scores(self) -> float:
         """This course's way; the F1 over whole names."""
-        tags = tagging.decode(self.encoded, training.predict(self.model, self.encoded.windows), self.tag_names)
-        return tagging.score(self.gold, tags).entity_f1
+        tags = wordpieces.decode(self.encoded, predict(self.model, self.encoded.windows), self.tag_names)
+        return iob2.score(self.gold, tags).entity_f1
 
     def trainer(self) -> Callable[[], float]:
         """transformers' Trainer as run_ner.py sets it up for prediction; called, it returns the F1 over whole names."""
@@ -107,7 +109,7 @@ class Trained:
 
         logits, labels = answer
         best = logits.argmax(axis=2)
-        names, read = self.tag_names, labels != tagging.IGNORE
+        names, read = self.tag_names, labels != wordpieces.IGNORE
         found = [[names[i] for i in row[kept]] for row, kept in zip(best, read, strict=True)]
         gold = [[names[i] for i in row[kept]] for row, kept in zip(labels, read, strict=True)]
         report = classification_report(gold, found, output_dict=True, zero_division=0)
@@ -177,7 +179,7 @@ def compare(trained: Trained, repeats: int) -> list[dict]:
     runs = []
     for name, answer in said.items():
         this = f"{name.partition(',')[0]}, this course"
-        f1 = answer if name in evaluation else tagging.score(trained.gold, answer).entity_f1
+        f1 = answer if name in evaluation else iob2.score(trained.gold, answer).entity_f1
         run = {"name": name, "sentences_per_second": round(len(trained.texts) / statistics.median(took[name]), 1)}
         run["entity_f1"] = round(f1, 4)
         if name in prediction and name != this:

@@ -16,7 +16,12 @@ import statistics
 import results
 import torch
 
-from babyagi_lib import heads, sources, tagging, training
+from babyagi_lib.models import heads
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.news import load_ner
+from babyagi_lib.text import iob2, wordpieces
+from babyagi_lib.training.loop import fit
+from babyagi_lib.training.prediction import predict
 
 EPOCHS = 6
 SEEDS = (0, 1, 2)
@@ -26,18 +31,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("conll", help="folder with CoNLL-2003's train, valid and test files")
     arguments = parser.parse_args()
-    conll, newswire = sources.load_ner(arguments.conll), sources.load_ner("newswire")
-    encoder, tokenizer = sources.load_encoder()
-    tag_names = tagging.tag_set(newswire["train"]["tags"])
-    assert tag_names == tagging.tag_set(conll["train"]["tags"])
+    conll, newswire = load_ner(arguments.conll), load_ner("newswire")
+    encoder, tokenizer = load_encoder()
+    tag_names = iob2.tag_set(newswire["train"]["tags"])
+    assert tag_names == iob2.tag_set(conll["train"]["tags"])
     size = len(newswire["train"])
 
     def encode(rows):
-        return tagging.encode(list(rows["words"]), list(rows["tags"]), tag_names, tokenizer)
+        return wordpieces.encode(list(rows["words"]), list(rows["tags"]), tag_names, tokenizer)
 
     def f1(model, rows, encoded) -> float:
-        logits = training.predict(model, encoded.windows)
-        return tagging.score(list(rows["tags"]), tagging.decode(encoded, logits, tag_names, valid=True)).entity_f1
+        logits = predict(model, encoded.windows)
+        return iob2.score(list(rows["tags"]), wordpieces.decode(encoded, logits, tag_names, valid=True)).entity_f1
 
     test = encode(conll["test"])
     valid = {
@@ -53,7 +58,7 @@ def main() -> None:
             windows = encode(rows).windows
             torch.manual_seed(seed)
             model = heads.TokenTagger(copy.deepcopy(encoder), tag_names, input_adapter=True)
-            training.fit(
+            fit(
                 model,
                 windows,
                 epochs=EPOCHS,

@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from babyagi_lib.course.lessons import versions, write_atomically
-from babyagi_lib.course.running import machine
+from babyagi_course.lessons import versions, write_atomically
+from babyagi_course.running import machine
 
 MINILM = "all-MiniLM-L6-v2, embedded"
 

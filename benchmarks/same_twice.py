@@ -16,9 +16,9 @@ from pathlib import Path
 
 import results
 
-from babyagi_lib.course.lessons import Course
-from babyagi_lib.course.running import run
-from babyagi_lib.measured import differing, is_timing
+from babyagi_course.lessons import Course
+from babyagi_course.running import run
+from babyagi_lib.learner.publishing import differing, is_timing
 
 RUNS = {"first": 2, "when run again": 2, "with one thread": 1}  # name: threads
 POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

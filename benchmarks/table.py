@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from babyagi_lib.course import aims
+from babyagi_course import aims
 
 
 def main() -> None:

@@ -25,7 +25,9 @@ import torch
 from ner_finetuning import OURS, STRETCH, Setting
 from torch.profiler import ProfilerActivity, profile
 
-from babyagi_lib import heads, training
+from babyagi_lib.models import heads
+from babyagi_lib.training.batches import grouped_batches
+from babyagi_lib.training.loop import History, fit
 
 RECIPE = "the recipe"
 KINDS = {  # of operations, by what their names begin with; the first that fits
@@ -64,7 +66,7 @@ WAYS = {
 }
 
 
-def train(setting: Setting, examples: list[dict], way: Way) -> training.History:
+def train(setting: Setting, examples: list[dict], way: Way) -> History:
     """One epoch."""
     torch.manual_seed(0)
     model = heads.TokenTagger(copy.deepcopy(setting.encoder), setting.tag_names, input_adapter=True)
@@ -73,7 +75,7 @@ def train(setting: Setting, examples: list[dict], way: Way) -> training.History:
         heads.without_dropout(model)
     model.encoder.get_input_embeddings().requires_grad_(way.train_embeddings)
     order = random.Random(0).sample(range(len(examples)), len(examples))
-    return training.fit(
+    return fit(
         model,
         examples,
         epochs=1,
@@ -133,7 +135,7 @@ def main() -> None:
     spent = shares(setting, examples)
     runs += [{"name": f"of the recipe's time: {name}", "share": round(share, 3)} for name, share in spent.items()]
     lengths = [len(example["input_ids"]) for example in examples]
-    unused = padding(lengths, training.grouped_batches(lengths, OURS["batch_tokens"], seed=0))
+    unused = padding(lengths, grouped_batches(lengths, OURS["batch_tokens"], seed=0))
     results.write(
         "training_speed",
         title="What makes training fast",

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import results
 
-from babyagi_lib.course.lessons import CourseError
-from babyagi_lib.course.running import peak_memory, read_report
+from babyagi_course.lessons import CourseError
+from babyagi_course.running import peak_memory, read_report
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"from nothing": "course", "again, nothing changed": "course", "the book alone": "book"}
@@ -57,7 +57,7 @@ def measure(folder: Path) -> list[dict]:
     """Each stage in a checkout without a build, and each lesson of the first."""
     runs, lessons = [], []
     for name, command in STAGES.items():
-        program = f"import sys; from babyagi_lib.course.cli import main; sys.argv[1:] = [{command!r}]; main()"
+        program = f"import sys; from babyagi_course.cli import main; sys.argv[1:] = [{command!r}]; main()"
         seconds, peak = timed(program, folder)
         runs.append({"name": name, "seconds": round(seconds, 1), "peak_memory_mb": round(peak / 2**20)})
         print(runs[-1], flush=True)

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CONLL = ROOT.parent / "shared" / "data" / "conll2003"
 
-BABYAGI = [sys.executable, "-c", "from babyagi_lib.course.cli import main; main()"]
+BABYAGI = [sys.executable, "-c", "from babyagi_course.cli import main; main()"]
 
 # Each of several workers has one thread, or they would wait for one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -66,7 +66,7 @@ def measured(entry: dict) -> dict[str, dict]:
 
 
 BODY = """
-from babyagi_lib.measured import Figure, publish
+from babyagi_lib.learner.publishing import Figure, publish
 publish(Figure("steps", "steps taken", STEPS, "nothing", digits=0))
 """
 
@@ -127,9 +127,9 @@ def conll() -> Path:
 def tokenizer():
     from transformers import AutoTokenizer
 
-    from babyagi_lib import sources
+    from babyagi_lib.sources.encoders import embedded_folder
 
-    return AutoTokenizer.from_pretrained(sources.embedded_folder())
+    return AutoTokenizer.from_pretrained(embedded_folder())
 
 
 def in_iob1(tags: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 def babyagi(course: Path, arguments: list[str], output: Path, point: int) -> None:
     """Run the tool up to the given point; if there is no such point to its end, where it says how many there are."""
-    from babyagi_lib.course import cli
+    from babyagi_course import cli
 
     os.chdir(course)
     os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)

@@ -1,7 +1,7 @@
 """Change one line of a module at a time and see whether its tests notice. Run by hand; pytest does not collect it.
 
     python tests/mutate.py babyagi_lib/rl/exact.py --changes 100 --seed 1
-    python tests/mutate.py babyagi_lib/heads.py tests/test_heads.py tests/test_adapters.py -- -k "not browser"
+    python tests/mutate.py babyagi_lib/models/heads.py tests/test_heads.py tests/test_adapters.py -- -k "not browser"
 
 A change is one comparison, operator, number, truth value or condition: `<` becomes `<=`, `+` becomes `-`, 3 becomes 4,
 `if a` becomes `if not a`. The changes are drawn at random from all that the module has, without annotations and texts.

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from babyagi_lib.course.lessons import figures
+from babyagi_course.lessons import figures
 
 CELLS = []
 

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from small_models import ENCODERS, small
 from torch import nn
 
-from babyagi_lib import adapters, heads, sources, training
+from babyagi_lib.models import adapters, heads
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.errors import SourceError
+from babyagi_lib.sources.results import load_result
+from babyagi_lib.training.batches import pad_batch
+from babyagi_lib.training.loop import fit
+from babyagi_lib.training.prediction import predict
 
 WAYS = ["head only", "last two layers", "bottleneck", "LoRA", "LoRA, query and value", "everything"]
 
@@ -27,7 +33,7 @@ def examples(n=4):
 
 
 def inputs():
-    batch = training.pad_batch(examples())
+    batch = pad_batch(examples())
     del batch["labels"]
     return batch
 
@@ -45,7 +51,7 @@ def shaken(bottlenecks):
 
 
 def test_new_adapters_change_nothing_to_the_bit():
-    encoder, _ = sources.load_encoder()
+    encoder, _ = load_encoder()
     before = states(encoder)
     bottlenecks = adapters.Bottlenecks(encoder, 8)
     bottlenecks.attach(encoder)
@@ -93,7 +99,7 @@ def test_an_adapter_acts_on_what_its_sublayer_puts_out():
 
 
 def test_an_encoder_of_another_build_is_refused():
-    with pytest.raises(sources.SourceError, match="Linear is built in another way"):
+    with pytest.raises(SourceError, match="Linear is built in another way"):
         adapters.sublayers(nn.Linear(2, 2))
 
 
@@ -128,7 +134,7 @@ HEAD, BOTTLENECK = 3 * 33, 2 * 32 * 4 + 32 + 4
 @pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_train_works_on_encoders_of_many_kinds_or_says_what_is_missing(tmp_path, kind, way):
-    (encoder, _) = sources.load_encoder(str(small(kind, tmp_path)))
+    (encoder, _) = load_encoder(str(small(kind, tmp_path)))
     print_before = adapters.fingerprint(encoder)
     refused = {
         ("Albert", "last two layers"): "has one layer",
@@ -138,7 +144,7 @@ def test_every_way_to_train_works_on_encoders_of_many_kinds_or_says_what_is_miss
         ): "no separate linear layers for queries and values; it has Wi, Wo, Wqkv",
     }
     if said := refused.get((kind, way)):
-        with pytest.raises(sources.SourceError, match=said):
+        with pytest.raises(SourceError, match=said):
             adapters.task_model(encoder, heads.TokenHead(32, 3), way, 4)
         assert adapters.fingerprint(encoder) == print_before and all(p.requires_grad for p in encoder.parameters())
         return
@@ -156,7 +162,7 @@ def test_every_way_to_train_works_on_encoders_of_many_kinds_or_says_what_is_miss
         assert torch.equal(states(encoder), before)
         model.adapters.attach(encoder)
     assert (trainable == HEAD) == (way == "head only")
-    model.train()(**training.pad_batch(examples()))["loss"].backward()
+    model.train()(**pad_batch(examples()))["loss"].backward()
     learning = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad and p.grad is not None}
     assert learning == {"head only": {"head"}, "bottleneck": {"head", "adapters"}}.get(way, {"head", "encoder"})
 
@@ -165,10 +171,7 @@ def test_every_way_to_train_works_on_encoders_of_many_kinds_or_says_what_is_miss
 def test_a_size_of_nothing_is_refused_and_one_is_enough(way):
     with pytest.raises(ValueError, match="is 0; expected a whole number of at least 1"):
         adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), way)
-    assert (
-        adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), way, 1)(**training.pad_batch(examples()))["loss"]
-        > 0
-    )
+    assert adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), way, 1)(**pad_batch(examples()))["loss"] > 0
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -177,7 +180,7 @@ def test_training_moves_what_it_should_and_nothing_else(way):
     encoder.pooler = None
     before = {name: p.clone() for name, p in encoder.named_parameters()}
     model = adapters.task_model(encoder, heads.TokenHead(32, 3), way, size=2)
-    training.fit(model, examples(), epochs=2, batch_tokens=32, learning_rate=1e-2, precision="no")
+    fit(model, examples(), epochs=2, batch_tokens=32, learning_rate=1e-2, precision="no")
     after = {
         name.removeprefix("model.").replace(".base_layer", ""): p
         for name, p in model.encoder.named_parameters()
@@ -260,7 +263,7 @@ def test_memory_of_a_model_that_can_be_counted_by_hand():
 
 
 def test_memory_orders_the_ways_as_the_lesson_says():
-    batch = training.pad_batch(examples(8))
+    batch = pad_batch(examples(8))
     found = {}
     for way in WAYS:
         encoder = tiny_encoder(dropout=0.1)
@@ -274,7 +277,7 @@ def test_memory_orders_the_ways_as_the_lesson_says():
 
 def test_counting_memory_leaves_no_gradient_and_nothing_behind():
     model = adapters.task_model(tiny_encoder(), heads.TokenHead(32, 3), "everything")
-    adapters.training_memory(model, training.pad_batch(examples()))
+    adapters.training_memory(model, pad_batch(examples()))
     assert all(p.grad is None for p in model.parameters())
 
 
@@ -303,13 +306,13 @@ def test_a_saved_task_comes_back_whole(tmp_path, head, classes):
     bottlenecks = shaken(adapters.Bottlenecks(encoder, 4))
     model = heads.TaskModel(encoder, made, bottlenecks).eval()
     bottlenecks.attach(encoder)
-    expected = training.predict(model, examples())
+    expected = predict(model, examples())
     bottlenecks.detach()
     path = adapters.save_task(tmp_path / "with space é", bottlenecks, made, encoder, classes)
     loaded, loaded_head, loaded_classes = adapters.load_task(path, head, tiny_encoder())
     assert loaded_classes == classes
     loaded.attach(encoder)
-    found = training.predict(heads.TaskModel(encoder, loaded_head, loaded), examples())
+    found = predict(heads.TaskModel(encoder, loaded_head, loaded), examples())
     for a, b in zip(expected, found, strict=True):
         assert (a == b).all()
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
@@ -323,7 +326,7 @@ def test_a_task_of_another_encoder_is_refused(tmp_path):
     with torch.no_grad():
         encoder.embeddings.word_embeddings.weight[7, 7] += 1e-3
     said = r"another encoder \(fingerprint [0-9a-f]{8}, this one is [0-9a-f]{8}\)"
-    with pytest.raises(sources.SourceError, match=said):
+    with pytest.raises(SourceError, match=said):
         adapters.load_task(path, heads.TokenHead, encoder)
 
 
@@ -332,13 +335,13 @@ def test_a_task_with_another_head_or_damaged_is_refused(tmp_path):
     path = adapters.save_task(
         tmp_path / "task", adapters.Bottlenecks(encoder, 4), heads.TokenHead(32, 3), encoder, ["a", "b", "c"]
     )
-    with pytest.raises(sources.SourceError, match="does not fit a SpanHead"):
+    with pytest.raises(SourceError, match="does not fit a SpanHead"):
         adapters.load_task(path, heads.SpanHead, encoder)
     from safetensors.torch import load_file, save_file
 
     about = {"encoder": adapters.fingerprint(encoder), "size": "4", "classes": '["a", "b"]'}
     save_file(load_file(path), path, metadata=about)
-    with pytest.raises(sources.SourceError, match="does not fit a TokenHead"):
+    with pytest.raises(SourceError, match="does not fit a TokenHead"):
         adapters.load_task(path, heads.TokenHead, encoder)
 
 
@@ -349,7 +352,7 @@ def test_what_is_no_saved_task_is_refused(tmp_path):
     (tmp_path / "text").write_text("hello")
     save_file({"a": torch.zeros(1)}, str(tmp_path / "other"))
     for name, said in (("missing", "cannot be read"), ("text", "cannot be read"), ("other", "no saved task")):
-        with pytest.raises(sources.SourceError, match=said):
+        with pytest.raises(SourceError, match=said):
             adapters.load_task(tmp_path / name, heads.TokenHead, encoder)
 
 
@@ -379,9 +382,9 @@ def test_a_span_can_never_lie_in_padding():
 
 def test_the_published_sizes_have_the_lessons_settings():
     """The lesson takes its learning rates from that run, and says that they suit its settings."""
-    from babyagi_lib.course.lessons import Course
+    from babyagi_course.lessons import Course
 
-    published = sources.published("adapter_sizes")
+    published = load_result("adapter_sizes")
     lesson = next(lesson for lesson in Course.find().lessons if lesson.name.startswith("02")).parameters
     assert published["settings"] == {
         "sentences": lesson["TRAIN_SENTENCES"],
@@ -401,7 +404,7 @@ def test_figures_tell_their_numbers(monkeypatch, capsys):
     from IPython import display
     from matplotlib import pyplot
 
-    from babyagi_lib import plots
+    from babyagi_lib.figures import adapter_heads as figures
 
     alts = []
     monkeypatch.setattr(display, "display", lambda data, metadata, raw: alts.append(metadata["image/png"]["alt"]))
@@ -417,14 +420,14 @@ def test_figures_tell_their_numbers(monkeypatch, capsys):
         }
         for name, trainable, f1 in (("head only", 3_000, 0.4), ("bottleneck", 150_000, 0.6), ("LoRA", 160_000, 0.5))
     ]
-    plots.adapter_tradeoff(rows)
-    plots.adapter_memory(rows)
-    plots.adapter_table(rows)
+    figures.adapter_tradeoff(rows)
+    figures.adapter_memory(rows)
+    figures.adapter_table(rows)
     table = capsys.readouterr().out.splitlines()
     line = " ".join(table[2].split())
     assert line == "bottleneck 150,000 15.00% 0.60 MB 142 MB 25 ms 0.600 (0.590-0.610)"
     assert max(map(len, table)) <= 79, "a page of the book at 1280 pixels shows no more of a line"
-    plots.task_scores({"names\nF1": {"head only": 0.31, "adapters": 0.62}})
+    figures.task_scores({"names\nF1": {"head only": 0.31, "adapters": 0.62}})
     assert "bottleneck, 150,000 parameters, F1 0.600 (0.590 to 0.610)" in alts[0]
     assert "bottleneck 142 MB, of which activations 50" in alts[1]
     assert "names, F1: head only 0.31, adapters 0.62" in alts[2]
@@ -433,7 +436,7 @@ def test_figures_tell_their_numbers(monkeypatch, capsys):
         for method in ("bottleneck", "LoRA")
         for size in (1, 2)
     ]
-    figure = plots.adapter_sizes(runs, "LoRA", 2)
+    figure = figures.adapter_sizes(runs, "LoRA", 2)
     assert "2,000 parameters" in figure.axes[0].get_title(loc="left") and "0.510" in figure.axes[0].get_title(
         loc="left"
     )

@@ -1,6 +1,6 @@
 """Every check takes a right answer in any form, and refuses a wrong one in single precision, too.
 
-Each `mutants_*.py` says in `RETURNS`, one line per check, which kind of thing its function returns; FORMS below says how
+Each module of `mutants` says in `RETURNS`, one line per check, which kind of thing its function returns; FORMS below says how
 else the same thing may be returned. Nothing here is about one check.
 """
 
@@ -12,9 +12,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from test_checks import CASES, LESSONS, MUTANTS
+from test_checks import ANSWERS, CASES, MUTANTS
 
-RETURNS = {check: kind for lesson in LESSONS for check, kind in getattr(lesson, "RETURNS", {}).items()}
+RETURNS = {check: kind for lesson in ANSWERS for check, kind in getattr(lesson, "RETURNS", {}).items()}
 
 
 def as_tensor(values):
@@ -193,7 +193,7 @@ def test_a_right_answer_from_any_kind_of_function_is_correct(check, form):
     assert verdict.status == "correct", verdict.message
 
 
-TOO_SMALL = [mutant for lesson in LESSONS for mutant in getattr(lesson, "TOO_SMALL_FOR_FLOAT32", ())]
+TOO_SMALL = [mutant for lesson in ANSWERS for mutant in getattr(lesson, "TOO_SMALL_FOR_FLOAT32", ())]
 SINGLE = [
     (check, mutant, said)
     for check, mutant, said in MUTANTS

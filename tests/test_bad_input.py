@@ -22,10 +22,19 @@ from conftest import babyagi, in_iob1, tiny_encoder
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from babyagi_lib import fewshot, heads, journal, pretraining, quiz, sources, tagging, training
-from babyagi_lib.course.lessons import Course, CourseError, Lesson
+from babyagi_course.lessons import Course, CourseError, Lesson
+from babyagi_lib.learner import journal, quiz
+from babyagi_lib.methods import fewshot, pretraining
+from babyagi_lib.models import heads
 from babyagi_lib.rl.mdp import MDP, from_gymnasium
-from babyagi_lib.sources import CorpusError, SourceError
+from babyagi_lib.sources import news
+from babyagi_lib.sources.errors import CorpusError, SourceError
+from babyagi_lib.sources.integrity import data_folder
+from babyagi_lib.sources.messages import load_intents, read_messages
+from babyagi_lib.sources.news import load_ner, load_topics, read_conll
+from babyagi_lib.sources.text import load_text
+from babyagi_lib.text import iob2, wordpieces
+from babyagi_lib.training.loop import fit
 
 LONGEST = 600  # characters of a message, with its path
 
@@ -75,7 +84,7 @@ def spoiled(draw, good, odd):
 
 # --- column files -------------------------------------------------------------------------------------------
 
-NEWS = [(words, tags) for words, tags, _ in sources.read_conll(sources.data_folder() / "newswire" / "valid.txt")]
+NEWS = [(words, tags) for words, tags, _ in read_conll(data_folder() / "newswire" / "valid.txt")]
 SHORT = [pair for pair in NEWS if len(pair[0]) < 12]
 
 
@@ -108,7 +117,7 @@ endings = st.fixed_dictionaries(
 def test_every_allowed_shape_of_a_column_file_is_read(folder, file, ending):
     lines, sentences, at = file
     (folder / "train.txt").write_bytes(as_bytes(lines, **ending))
-    found = sources.read_conll(folder / "train.txt")
+    found = read_conll(folder / "train.txt")
     assert [(words, tags) for words, tags, _ in found] == sentences
     assert [number - 1 for _, _, numbers in found for number in numbers] == at
 
@@ -160,7 +169,7 @@ def test_one_fault_in_a_column_file_is_named_by_its_line(folder, file, ending, f
     lines[place] = fault(lines[place].strip(), data.draw)
     text = ending["end"].join([*lines, ""]).encode(errors="surrogateescape")
     (folder / "train.txt").write_bytes(ending["mark"] + text)
-    said = refusal(CorpusError, sources.read_conll, folder / "train.txt")
+    said = refusal(CorpusError, read_conll, folder / "train.txt")
     assert said.startswith(f"{folder / 'train.txt'}:{place + 1}: ") and any(told in said for told in FAULTS[fault])
 
 
@@ -170,7 +179,7 @@ def test_another_encoding_is_refused(folder, file, encoding):
     lines, _, at = file
     lines[at[-1]] = "é" + lines[at[-1]]
     (folder / "train.txt").write_bytes("\n".join(lines).encode(encoding, errors="replace"))
-    said = refusal(CorpusError, sources.read_conll, folder / "train.txt")
+    said = refusal(CorpusError, read_conll, folder / "train.txt")
     assert re.match(rf"{re.escape(str(folder / 'train.txt'))}:\d+: not UTF-8", said)
     if encoding == "latin-1":
         first = next(number for number, line in enumerate(lines, start=1) if re.search("[\x80-\xff]", line))
@@ -252,7 +261,7 @@ def naive_layout(read):
     word = words[0] if words else 0
     tags = [i for i in tags if i != word]
     types = {i: {field[2:] for field in columns[i] if naive_tag(field) and field != "O"} for i in tags}
-    phrases = [i for i in tags if types[i] and types[i] <= sources.news.PHRASES]
+    phrases = [i for i in tags if types[i] and types[i] <= news.PHRASES]
     plain = [i for i in tags if not types[i]]
     names = [i for i in tags if i not in phrases and i not in plain]
     if digits[word] and len(read) > 1:
@@ -292,7 +301,7 @@ def test_a_spoiled_column_file_is_read_as_a_naive_reader_would(folder, data):
     path.write_bytes(data)
     expected = naive_reading(data)
     try:
-        found = [list(zip(words, tags, strict=True)) for words, tags, _ in sources.read_conll(path)]
+        found = [list(zip(words, tags, strict=True)) for words, tags, _ in read_conll(path)]
     except CorpusError as error:
         assert len(str(error)) < LONGEST
         place = re.match(rf"{re.escape(str(path))}:(\d+): |{re.escape(str(path))}: no sentence", str(error))
@@ -310,18 +319,18 @@ def test_a_spoiled_column_file_is_read_as_a_naive_reader_would(folder, data):
 )
 def test_the_message_about_a_huge_line_is_short(folder, text, said):
     (folder / "train.txt").write_text(text, encoding="utf-8")
-    assert said in refusal(CorpusError, sources.read_conll, folder / "train.txt")
+    assert said in refusal(CorpusError, read_conll, folder / "train.txt")
 
 
 def test_a_word_of_a_million_letters_is_read(folder):
     (folder / "train.txt").write_text("y" * 10**6 + " B-PER\nx O\n", encoding="utf-8")
-    assert len(sources.read_conll(folder / "train.txt")[0][0][0]) == 10**6
+    assert len(read_conll(folder / "train.txt")[0][0][0]) == 10**6
 
 
 def test_what_cannot_be_opened_is_a_source_error(folder):
     (folder / "a folder").mkdir()
     with pytest.raises(SourceError, match="a folder cannot be read"):
-        sources.read_conll(folder / "a folder")
+        read_conll(folder / "a folder")
 
 
 TINY = {"train.txt": "Accra B-LOC\n. O\n", "valid.txt": "Lima B-LOC\n", "test.txt": "Oslo B-LOC\n"}
@@ -347,9 +356,9 @@ def write(folder, files):
 def test_a_folder_of_column_files(tmp_path, changes, kind, said):
     write(tmp_path, TINY | changes)
     if kind is None:
-        assert set(sources.load_ner(str(tmp_path))) == {"train", "valid", "test"}
+        assert set(load_ner(str(tmp_path))) == {"train", "valid", "test"}
     else:
-        assert said in refusal(kind, sources.load_ner, str(tmp_path))
+        assert said in refusal(kind, load_ner, str(tmp_path))
 
 
 SPORT = "-DOCSTART- sport\n\nOslo B-LOC\n\n-DOCSTART- science\n\nCERN B-ORG\n"
@@ -366,12 +375,12 @@ SPORT = "-DOCSTART- sport\n\nOslo B-LOC\n\n-DOCSTART- science\n\nCERN B-ORG\n"
 )
 def test_topics_that_cannot_be_learned(tmp_path, changes, said):
     write(tmp_path, dict.fromkeys(TINY, SPORT) | changes)
-    assert said in refusal(CorpusError, sources.load_topics, str(tmp_path))
+    assert said in refusal(CorpusError, load_topics, str(tmp_path))
 
 
 def test_what_only_looks_like_the_start_of_a_story_is_a_word(tmp_path):
     write(tmp_path, dict.fromkeys(TINY, SPORT + "\n-DOCSTART-s O\n"))
-    corpus = sources.load_topics(str(tmp_path))
+    corpus = load_topics(str(tmp_path))
     assert list(corpus["train"]["words"]) == [["Oslo"], ["CERN"], ["-DOCSTART-s"]]
     assert list(corpus["train"]["topic"]) == ["sport", "science", "science"]
 
@@ -405,7 +414,7 @@ def message_files(draw):
 def test_every_message_that_csv_can_hold_is_read(folder, file, mark):
     parts, rows = file
     (folder / "train.csv").write_bytes((mark + "".join(parts)).encode())
-    assert sources.read_messages(folder / "train.csv") == rows
+    assert read_messages(folder / "train.csv") == rows
 
 
 BAD_ROWS = [  # by the number of columns
@@ -428,7 +437,7 @@ def test_a_bad_row_is_named_by_the_line_where_it_begins(folder, file, bad, place
     bad_row = row(len(next(csv.reader([parts[0]])))) + "\n"
     (folder / "train.csv").write_bytes("".join([*before, bad_row, *parts[len(before) :]]).encode())
     line = len(io.StringIO("".join(before), newline=None).readlines()) + 1
-    found = refusal(CorpusError, sources.read_messages, folder / "train.csv")
+    found = refusal(CorpusError, read_messages, folder / "train.csv")
     assert found.startswith(f"{folder / 'train.csv'}:{line}: ") and said in found
 
 
@@ -442,7 +451,7 @@ def test_a_spoiled_message_file_gives_whole_rows_or_a_place(folder, data):
     path = folder / "train.csv"
     path.write_bytes(data)
     try:
-        rows = sources.read_messages(path)
+        rows = read_messages(path)
     except CorpusError as error:
         assert len(str(error)) < LONGEST
         assert re.match(rf"{re.escape(str(path))}:(\d+): |{re.escape(str(path))}: no message", str(error)), error
@@ -467,7 +476,7 @@ def test_a_spoiled_message_file_gives_whole_rows_or_a_place(folder, data):
 )
 def test_a_file_that_holds_no_messages_is_refused(folder, text, said):
     write(folder, {"train.csv": text})
-    assert refusal(CorpusError, sources.read_messages, folder / "train.csv").startswith(f"{folder / 'train.csv'}{said}")
+    assert refusal(CorpusError, read_messages, folder / "train.csv").startswith(f"{folder / 'train.csv'}{said}")
 
 
 @pytest.mark.parametrize(
@@ -481,7 +490,7 @@ def test_a_file_that_holds_no_messages_is_refused(folder, text, said):
 )
 def test_categories_that_cannot_be_learned(tmp_path, train, test, said):
     write(tmp_path, {"train.csv": "text,category\n" + train, "test.csv": "text,category\n" + test})
-    assert said in refusal(CorpusError, sources.load_intents, str(tmp_path))
+    assert said in refusal(CorpusError, load_intents, str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -495,7 +504,7 @@ def test_categories_that_cannot_be_learned(tmp_path, train, test, said):
 )
 def test_a_text_that_cannot_be_used(tmp_path, data, kind, said):
     write(tmp_path, {"book.txt": data})
-    assert said in refusal(kind, sources.load_text, str(tmp_path / "book.txt"))
+    assert said in refusal(kind, load_text, str(tmp_path / "book.txt"))
 
 
 def test_a_text_with_carriage_returns_has_the_same_documents(tmp_path):
@@ -503,7 +512,7 @@ def test_a_text_with_carriage_returns_has_the_same_documents(tmp_path):
     found = []
     for end in ("\n", "\r\n", "\r"):
         write(tmp_path, {"book.txt": text.replace("\n", end)})
-        found.append(sources.load_text(str(tmp_path / "book.txt")))
+        found.append(load_text(str(tmp_path / "book.txt")))
     assert found[0] == found[1] == found[2] and len(found[0]["train"]) == 9
 
 
@@ -980,7 +989,7 @@ NAMES = ["O", "B-LOC", "I-LOC"]
 
 
 def coded(tokenizer, *arguments):
-    return tagging.encode(*arguments, NAMES, tokenizer)
+    return wordpieces.encode(*arguments, NAMES, tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -1002,7 +1011,7 @@ def test_sentences_that_cannot_be_encoded(tokenizer, sentences, tags, said):
 def test_words_of_nothing_keep_their_place(tokenizer):
     encoded = coded(tokenizer, [["", "Accra", "  ", "\t"], [], [""]], None)
     scores = [np.eye(3)[[1] * len(window["input_ids"])] for window in encoded.windows]
-    assert tagging.decode(encoded, scores, NAMES) == [["B-LOC"] * 4, [], ["B-LOC"]]
+    assert wordpieces.decode(encoded, scores, NAMES) == [["B-LOC"] * 4, [], ["B-LOC"]]
 
 
 @pytest.mark.parametrize(
@@ -1017,10 +1026,10 @@ def test_words_of_nothing_keep_their_place(tokenizer):
 )
 def test_scores_that_cannot_be_decoded(tokenizer, shapes, said):
     encoded = coded(tokenizer, [["Oslo", "won"]], None)
-    assert said in refusal(ValueError, tagging.decode, encoded, map(np.zeros, shapes), NAMES)
+    assert said in refusal(ValueError, wordpieces.decode, encoded, map(np.zeros, shapes), NAMES)
 
 
-@pytest.mark.parametrize("compare", [tagging.score, tagging.confusion])
+@pytest.mark.parametrize("compare", [iob2.score, iob2.confusion])
 @pytest.mark.parametrize(
     ("gold", "predicted", "said"),
     [
@@ -1034,7 +1043,7 @@ def test_tags_that_cannot_be_compared(compare, gold, predicted, said):
 
 def test_a_corpus_with_too_few_examples_says_which_and_how_many(tmp_path):
     write(tmp_path, {"train.csv": "text,category\na,x\nb,y\nc,x\n", "test.csv": "text,category\na,x\n"})
-    labels = list(sources.load_intents(str(tmp_path))["train"]["category"])
+    labels = list(load_intents(str(tmp_path))["train"]["category"])
     assert "'y' has 1 examples; 2 + 0 were asked for" in refusal(ValueError, fewshot.draw_shots, labels, 2, 0)
     assert "3 classes were asked for, and the corpus has 2" in refusal(
         ValueError, fewshot.draw_episode, labels, 3, 1, 0, 0
@@ -1066,7 +1075,7 @@ def test_training_on_nothing_is_refused(tokenizer):
     rate = {"batch_tokens": 8, "learning_rate": 1e-3, "precision": "no"}
     for examples, epochs, said in (([], 1, "no examples"), (windows, 0, "epochs is 0"), (windows, -1, "epochs is -1")):
         with pytest.raises(ValueError, match=said):
-            training.fit(model, examples, epochs=epochs, **rate)
+            fit(model, examples, epochs=epochs, **rate)
 
 
 def test_pretraining_with_odd_numbers_is_refused():

@@ -13,10 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from babyagi_lib.course import aims, loglog
-from babyagi_lib.course import pages as paging
-from babyagi_lib.course.lessons import Course, CourseError, figures
-from babyagi_lib.measured import MIME, Figure, bundle
+from babyagi_course import aims, loglog
+from babyagi_course import pages as paging
+from babyagi_course.lessons import Course, CourseError, figures
+from babyagi_lib.learner.publishing import MIME, Figure, bundle
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
@@ -456,7 +456,7 @@ def test_every_teaching_module_is_started():
 @pytest.mark.skipif(os.environ.get("BABYAGI_VERSIONS") == "oldest", reason="the oldest typer loads rich in any case")
 def test_help_loads_neither_rich_nor_torch_nor_numpy():
     """What would make `babyagi --help` slow, without a clock; and no command's line is cut off."""
-    program = "import sys; from babyagi_lib.course.cli import main; sys.argv = ['babyagi', '--help']; main()"
+    program = "import sys; from babyagi_course.cli import main; sys.argv = ['babyagi', '--help']; main()"
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", program],
         capture_output=True,

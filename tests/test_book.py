@@ -21,10 +21,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from conftest import babyagi
 
-from babyagi_lib.course import pages as paging
-from babyagi_lib.course.book import ASSETS, Asset, fetch_assets, rooted
-from babyagi_lib.course.lessons import DIFFICULTY, Course, CourseError, Lesson, figures, source
-from babyagi_lib.course.links import Links
+from babyagi_course import pages as paging
+from babyagi_course.book import ASSETS, Asset, fetch_assets, rooted
+from babyagi_course.lessons import DIFFICULTY, Course, CourseError, Lesson, figures, source
+from babyagi_course.links import Links
 
 COURSE = Course.find()
 LINKS = Links.read(COURSE.root)
@@ -723,7 +723,7 @@ def test_it_prints_into_one_pdf(book, tmp_path):
     from pypdf import PdfReader
 
     program = (
-        "import sys; from pathlib import Path; from babyagi_lib.course.printing import print_book, in_order;"
+        "import sys; from pathlib import Path; from babyagi_course.printing import print_book, in_order;"
         "print(in_order(Path(sys.argv[1])));"
         f"print_book(Path(sys.argv[1]), {LINKS.site!r}, Path(sys.argv[2]), ['index.html', {LESSON!r}])"
     )
@@ -745,7 +745,7 @@ def test_it_prints_into_one_pdf(book, tmp_path):
 
 
 def test_a_book_that_does_not_build_leaves_the_last_one(tmp_path, monkeypatch):
-    from babyagi_lib.course import book
+    from babyagi_course import book
 
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "page.html").write_text("the last one")
@@ -758,7 +758,7 @@ def test_a_book_that_does_not_build_leaves_the_last_one(tmp_path, monkeypatch):
 
 def test_assets_are_what_was_published(tmp_path, monkeypatch):
     """A package with other bytes is refused, and leaves nothing behind."""
-    from babyagi_lib.course import book
+    from babyagi_course import book
 
     monkeypatch.setattr(book, "_npm_pack", lambda package: b"something else")
     with pytest.raises(CourseError, match="is not what was published"):

@@ -1,6 +1,6 @@
 """Every check passes a right answer, fails seeded mutants with the right message, and is patient with stubs.
 
-Answers are in a module per lesson, `mutants_*.py`. The notebooks' own stubs and solutions are run against the same
+Answers are in a module for each lesson, in `mutants/`. The notebooks' own stubs and solutions are run against the same
 checks in test_notebooks.py.
 """
 
@@ -16,36 +16,34 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 import hypothesis.extra.numpy as hnp
-import mutants_adapters
-import mutants_bce
-import mutants_fewshot
-import mutants_ner
-import mutants_pretraining
-import mutants_rl
-import mutants_start
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import binary_cross_entropy as bce_answers
+from mutants import q_learning as rl_answers
+from mutants import start_here as start_answers
 
-from babyagi_lib import checks
-from babyagi_lib.checks import answers, bce, limit, rl, start, verdict
+from babyagi_lib.learner import lessons, progress
+from babyagi_lib.learner.checks import (
+    adapter_heads,
+    answers,
+    binary_cross_entropy,
+    limit,
+    ner_finetuning,
+    q_learning,
+    start_here,
+    verdict,
+)
 from babyagi_lib.rl import exact
 
-LESSONS = [
-    mutants_adapters,
-    mutants_bce,
-    mutants_fewshot,
-    mutants_ner,
-    mutants_pretraining,
-    mutants_rl,
-    mutants_start,
-]
-CASES = [case for lesson in LESSONS for case in lesson.CASES]
-MUTANTS = [mutant for lesson in LESSONS for mutant in lesson.MUTANTS]
+ANSWERS = [import_module(f"mutants.{lessons.module_of(lesson)}") for lesson in lessons.names()]
+CASES = [case for lesson in ANSWERS for case in lesson.CASES]
+MUTANTS = [mutant for lesson in ANSWERS for mutant in lesson.MUTANTS]
 
 
 def stub(*_):
@@ -70,15 +68,12 @@ def test_a_mutant_is_told_what_is_wrong(check, mutant, said):
 
 
 def test_every_check_has_five_right_answers_and_five_wrong_ones():
-    public = {name for name in checks.__all__ if hasattr(getattr(checks, name), "__wrapped__")}
-    assert public == {check.__name__ for check, *_ in CASES}
+    for lesson in lessons.names():
+        listed = import_module(f"mutants.{lessons.module_of(lesson)}")
+        assert {check.__name__ for check, *_ in listed.CASES} == progress.exercises_of(lesson)
     for check, *_ in CASES:
         assert sum(c is check for c, *_ in MUTANTS) >= 5
         assert sum(c is check for c, *_ in CASES) >= 5
-
-
-def test_every_check_belongs_to_a_lesson():
-    assert {name for names in checks.EXERCISES.values() for name in names} == {check.__name__ for check, *_ in CASES}
 
 
 def forever(a, b):
@@ -112,7 +107,7 @@ def caught(a, b):
     try:
         time.sleep(60)
     except BaseException:
-        return mutants_start.right(a, b)
+        return start_answers.right(a, b)
 
 
 def locked(a, b):
@@ -147,11 +142,11 @@ def short_limit(monkeypatch):
 @pytest.mark.parametrize("endless", ENDLESS)
 def test_an_answer_that_never_ends_is_stopped(short_limit, endless):
     handler, started, others = signal.getsignal(signal.SIGINT), time.monotonic(), set(threading.enumerate())
-    found = checks.cosine(endless)
+    found = start_here.cosine(endless)
     assert found.status == "not yet" and "loop that never ends, or does it sleep or wait" in found.message
     assert "longer than 0.2 seconds and was stopped" in found.message
     assert time.monotonic() - started < 5
-    assert checks.cosine(mutants_start.right).status == "correct", "and the next check is not disturbed"
+    assert start_here.cosine(start_answers.right).status == "correct", "and the next check is not disturbed"
     assert signal.getsignal(signal.SIGINT) is handler
     assert set(threading.enumerate()) <= others, "no thread of the limit is left"
 
@@ -161,7 +156,7 @@ def test_in_a_real_notebook_a_sleeping_answer_is_stopped_too(tmp_path):
     from nbclient import NotebookClient
 
     cells = [
-        "import time\nfrom babyagi_lib import checks\nfrom babyagi_lib.checks import limit, verdict\n"
+        "import time\nfrom babyagi_lib.learner.checks import limit, start_here as checks, verdict\n"
         "verdict.LIMIT, limit.AGAIN = 0.5, 0.5",
         "checks.cosine(lambda a, b: time.sleep(60))",
         "def deaf(a, b):\n    while True:\n        try:\n            time.sleep(60)\n        except:\n            pass\n\n\n"
@@ -179,7 +174,7 @@ def test_in_a_real_notebook_a_sleeping_answer_is_stopped_too(tmp_path):
 def test_it_is_stopped_also_where_interruptions_are_ignored(short_limit, request, handler):
     """As in what a shell runs in the background."""
     request.addfinalizer(functools.partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, handler)))
-    assert "loop that never ends" in checks.cosine(forever).message
+    assert "loop that never ends" in start_here.cosine(forever).message
     assert signal.getsignal(signal.SIGINT) is handler
 
 
@@ -187,8 +182,8 @@ def test_it_is_stopped_also_where_interruptions_are_ignored(short_limit, request
 def test_without_pthread_kill_a_loop_is_stopped(short_limit, monkeypatch, endless):
     """Windows has no such function."""
     monkeypatch.delattr(signal, "pthread_kill")
-    assert "loop that never ends" in checks.cosine(endless).message
-    assert checks.cosine(mutants_start.right).status == "correct"
+    assert "loop that never ends" in start_here.cosine(endless).message
+    assert start_here.cosine(start_answers.right).status == "correct"
 
 
 def in_a_thread(work):
@@ -198,7 +193,7 @@ def in_a_thread(work):
 
 def test_in_another_thread_a_loop_is_stopped(short_limit):
     handler = signal.getsignal(signal.SIGINT)
-    first, second = in_a_thread(lambda: (checks.cosine(forever), checks.cosine(mutants_start.right)))
+    first, second = in_a_thread(lambda: (start_here.cosine(forever), start_here.cosine(start_answers.right)))
     assert "loop that never ends" in first.message
     assert second.status == "correct"
     assert signal.getsignal(signal.SIGINT) is handler
@@ -206,7 +201,7 @@ def test_in_another_thread_a_loop_is_stopped(short_limit):
 
 def test_what_could_only_be_stopped_late_is_told_with_its_time(short_limit):
     """In another thread no signal interrupts a sleep."""
-    found = in_a_thread(lambda: checks.cosine(lambda a, b: time.sleep(1.2)))
+    found = in_a_thread(lambda: start_here.cosine(lambda a, b: time.sleep(1.2)))
     assert "longer than 0.2 seconds and was stopped after 1 seconds" in found.message
 
 
@@ -217,7 +212,7 @@ def test_an_answer_has_time_to_clean_up(short_limit, tmp_path):
         finally:
             (tmp_path / "tidied").touch()
 
-    assert "was stopped" in checks.cosine(tidy).message
+    assert "was stopped" in start_here.cosine(tidy).message
     assert (tmp_path / "tidied").exists()
 
 
@@ -225,8 +220,8 @@ def test_an_error_is_told_with_the_learners_line():
     def broken(a, b):
         return a[len(a)] * 2
 
-    assert "your code raised IndexError" in checks.cosine(broken).message
-    assert "at `return a[len(a)] * 2`" in checks.cosine(broken).message
+    assert "your code raised IndexError" in start_here.cosine(broken).message
+    assert "at `return a[len(a)] * 2`" in start_here.cosine(broken).message
 
 
 def test_an_error_of_another_kind_is_no_stub():
@@ -240,7 +235,7 @@ def test_an_error_of_another_kind_is_no_stub():
         def foward(self, states):
             return states
 
-    assert checks.bottleneck(Misspelt).status == "not yet"
+    assert adapter_heads.bottleneck(Misspelt).status == "not yet"
 
 
 def test_the_stop_button_still_works():
@@ -248,7 +243,7 @@ def test_the_stop_button_still_works():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        checks.cosine(stopped)
+        start_here.cosine(stopped)
 
 
 def test_the_stop_button_wakes_a_sleeping_answer():
@@ -257,7 +252,7 @@ def test_the_stop_button_wakes_a_sleeping_answer():
     pressed.start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        checks.cosine(lambda a, b: time.sleep(60))
+        start_here.cosine(lambda a, b: time.sleep(60))
     assert time.monotonic() - started < 5
     assert signal.getsignal(signal.SIGINT) is handler
 
@@ -265,17 +260,20 @@ def test_the_stop_button_wakes_a_sleeping_answer():
 @pytest.mark.parametrize(
     ("attempt", "said"),
     [
-        (lambda: checks.cosine(0.8), "give the check the name of your function, without parentheses"),
-        (lambda: checks.cosine(None), "it got nothing"),
-        (lambda: checks.cosine(lambda a: 1.0), "calling your function raised TypeError: "),
-        (lambda: checks.cosine(math.hypot), "calling your function raised TypeError: "),
+        (lambda: start_here.cosine(0.8), "give the check the name of your function, without parentheses"),
+        (lambda: start_here.cosine(None), "it got nothing"),
+        (lambda: start_here.cosine(lambda a: 1.0), "calling your function raised TypeError: "),
+        (lambda: start_here.cosine(math.hypot), "calling your function raised TypeError: "),
         (  # a module of torch's own that fails when the check calls it
-            lambda: checks.bottleneck(lambda hidden, size: torch.nn.Sequential(torch.nn.Linear(size, hidden))),
+            lambda: adapter_heads.bottleneck(lambda hidden, size: torch.nn.Sequential(torch.nn.Linear(size, hidden))),
             "the check cannot use what your code returned, a torch.Sequential of length 1 (RuntimeError: ",
         ),
-        (lambda: checks.extraction(lambda tags: 3), "return a list of (type, start, end); you return the int 3"),
         (
-            lambda: checks.logistic_gradient(lambda w, X, y: "up"),
+            lambda: ner_finetuning.extraction(lambda tags: 3),
+            "return a list of (type, start, end); you return the int 3",
+        ),
+        (
+            lambda: binary_cross_entropy.logistic_gradient(lambda w, X, y: "up"),
             "return the gradient, 3 numbers like w; you return the str",
         ),
     ],
@@ -286,23 +284,28 @@ def test_what_a_check_cannot_use_is_described(attempt, said):
 
 
 def test_a_loss_in_float32_is_right_to_the_digits_that_float32_has():
-    assert "right to the digits that float32 has" in checks.stable_loss(mutants_bce.with_float32).message
+    assert "right to the digits that float32 has" in binary_cross_entropy.stable_loss(bce_answers.with_float32).message
 
 
 def formulas():
     """Wrong formulas that a check knows, each with what it gives on the check's own cases, and the right answers."""
-    pairs = [(np.array(a), np.array(b)) for _, a, b in start.CASES]
-    yield "cosine", start.MISTAKES, lambda f: [f(a, b) for a, b in pairs], start.right
-    steps = rl.transitions()
-    yield "q_update", rl.UPDATE_MISTAKES, lambda f: [f(step) for step in steps], lambda step: step.right
-    worlds = rl.worlds()
+    pairs = [(np.array(a), np.array(b)) for _, a, b in start_here.CASES]
+    yield "cosine", start_here.MISTAKES, lambda f: [f(a, b) for a, b in pairs], start_here.right
+    steps = q_learning.transitions()
+    yield "q_update", q_learning.UPDATE_MISTAKES, lambda f: [f(step) for step in steps], lambda step: step.right
+    worlds = q_learning.worlds()
     right = lambda mdp, gamma: exact.value_iteration(mdp, gamma, 1e-12).V  # noqa: E731
-    yield "value_iteration", rl.VALUE_MISTAKES, lambda f: np.concatenate([f(*world) for world in worlds]), right
-    true = bce.wave_gradient(bce.THETA)
-    claims = [bce.planted(true, *fault) for fault in bce.PLANTED]
-    yield "gradient_checker", bce.RATIOS, lambda f: [f(claim, true) for claim in claims], bce.error
-    z, y = (np.array(column) for column in zip(*bce.ORDINARY_CASES, strict=True))
-    yield "stable_loss", bce.LOSS_MISTAKES, lambda f: f(z, y), lambda z, y: np.logaddexp(0, z) - z * y
+    yield "value_iteration", q_learning.VALUE_MISTAKES, lambda f: np.concatenate([f(*world) for world in worlds]), right
+    true = binary_cross_entropy.wave_gradient(binary_cross_entropy.THETA)
+    claims = [binary_cross_entropy.planted(true, *fault) for fault in binary_cross_entropy.PLANTED]
+    yield (
+        "gradient_checker",
+        binary_cross_entropy.RATIOS,
+        lambda f: [f(claim, true) for claim in claims],
+        binary_cross_entropy.error,
+    )
+    z, y = (np.array(column) for column in zip(*binary_cross_entropy.ORDINARY_CASES, strict=True))
+    yield "stable_loss", binary_cross_entropy.LOSS_MISTAKES, lambda f: f(z, y), lambda z, y: np.logaddexp(0, z) - z * y
 
 
 @pytest.mark.parametrize("known", list(formulas()), ids=lambda known: known[0])
@@ -346,18 +349,18 @@ def test_no_message_shows_two_equal_numbers_as_different(error, kind):
         return value * (1 + error) if kind == "relative" else value + error
 
     def gradient(w, X, y):
-        return off(mutants_bce.gradient(w, X, y))
+        return off(bce_answers.gradient(w, X, y))
 
     def update(Q, s, a, *rest):
-        mutants_rl.update(Q, s, a, *rest)
+        rl_answers.update(Q, s, a, *rest)
         Q[s, a] = off(Q[s, a])
 
     verdicts = [
-        checks.cosine(lambda a, b: off(mutants_start.right(a, b))),
-        checks.logistic_gradient(gradient),
-        checks.stable_loss(lambda z, y: off(mutants_bce.stable(z, y))),
-        checks.q_update(update),
-        checks.value_iteration(lambda *table: off(mutants_rl.solve(*table, sweeps=400))),
+        start_here.cosine(lambda a, b: off(start_answers.right(a, b))),
+        binary_cross_entropy.logistic_gradient(gradient),
+        binary_cross_entropy.stable_loss(lambda z, y: off(bce_answers.stable(z, y))),
+        q_learning.q_update(update),
+        q_learning.value_iteration(lambda *table: off(rl_answers.solve(*table, sweeps=400))),
     ]
     compared = [
         r"you return (.+?) where (.+?) is right",
@@ -374,5 +377,5 @@ def test_no_message_shows_two_equal_numbers_as_different(error, kind):
 
 def test_outside_a_notebook_nothing_is_noted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "exercises of this lesson" not in checks.cosine(mutants_start.right).message
+    assert "exercises of this lesson" not in start_here.cosine(start_answers.right).message
     assert list(tmp_path.iterdir()) == []

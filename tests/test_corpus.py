@@ -8,10 +8,12 @@ from itertools import combinations
 
 import pytest
 
-from babyagi_lib import sources, tagging
+from babyagi_lib.sources.integrity import data_folder, sha256
+from babyagi_lib.sources.news import load_ner
+from babyagi_lib.text import iob2
 
 SPLITS = {"train": 1200, "valid": 300, "test": 300}  # at least
-FOLDER = sources.data_folder() / "newswire"
+FOLDER = data_folder() / "newswire"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def stories(convert):
 
 @pytest.fixture(scope="module")
 def corpus():
-    return sources.load_ner("newswire")
+    return load_ner("newswire")
 
 
 def sentences(stories, split):
@@ -66,12 +68,12 @@ def test_no_templates(corpus):
 
 
 def test_tags_are_iob2_of_four_types(corpus):
-    assert tagging.tag_set(t for s in corpus for t in corpus[s]["tags"])[1::2] == ["B-LOC", "B-MISC", "B-ORG", "B-PER"]
+    assert iob2.tag_set(t for s in corpus for t in corpus[s]["tags"])[1::2] == ["B-LOC", "B-MISC", "B-ORG", "B-PER"]
     for split in corpus:
         for tags in corpus[split]["tags"]:
             for before, tag in zip(["O", *tags], tags, strict=False):
                 assert tag[0] != "I" or before[2:] == tag[2:]
-        kinds = Counter(kind for tags in corpus[split]["tags"] for kind, _, _ in tagging.entities(tags))
+        kinds = Counter(kind for tags in corpus[split]["tags"] for kind, _, _ in iob2.entities(tags))
         assert all(kinds[kind] >= 100 for kind in ("PER", "ORG", "LOC", "MISC"))
 
 
@@ -82,7 +84,7 @@ def test_no_story_is_in_two_splits(stories):
         return {
             " ".join(w for w, _ in sentence[start:end])
             for sentence in sentences(stories, split)
-            for kind, start, end in tagging.entities([t for _, t in sentence])
+            for kind, start, end in iob2.entities([t for _, t in sentence])
             if kind == "PER" and end - start > 1
         }
 
@@ -96,7 +98,7 @@ def test_some_but_not_all_entities_of_test_are_known_from_train(corpus):
         return [
             " ".join(words[start:end])
             for words, tags in zip(corpus[split]["words"], corpus[split]["tags"], strict=True)
-            for _, start, end in tagging.entities(tags)
+            for _, start, end in iob2.entities(tags)
         ]
 
     known = set(mentions("train"))
@@ -136,7 +138,7 @@ def test_manifest_lists_every_data_file(root):
     assert listed == there
     for line in (root / "data" / "MANIFEST").read_text().splitlines():
         expected, name = line.split(maxsplit=1)
-        assert sources.sha256(root / "data" / name) == expected, name
+        assert sha256(root / "data" / name) == expected, name
 
 
 @pytest.mark.parametrize(

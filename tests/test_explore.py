@@ -4,8 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
 
-from babyagi_lib import explore
-from babyagi_lib.course.lessons import lasting_outputs
+from babyagi_course.lessons import lasting_outputs
+from babyagi_lib.learner import explore
 
 
 @pytest.fixture

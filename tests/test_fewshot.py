@@ -12,8 +12,12 @@ from IPython import display
 from sklearn.metrics import roc_auc_score
 from small_models import small
 
-from babyagi_lib import adapters, fewshot, plots, sources
-from babyagi_lib.streams import stream_seed
+from babyagi_lib.basics.streams import stream_seed
+from babyagi_lib.figures import fewshot as figures
+from babyagi_lib.methods import fewshot
+from babyagi_lib.models import adapters
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.messages import load_intents
 
 TEXTS = ["where is my card", "i lost the card", "send it back", "how do i return this", "the fee is wrong", "what fee"]
 LABELS = ["card", "card", "return", "return", "fee", "fee"]
@@ -206,7 +210,7 @@ def test_only_what_follows_the_encoders_last_position_is_cut_and_said(tokenizer,
     with pytest.warns(UserWarning, match="2 of 3 texts are longer than the 512 pieces .* the rest of each is cut off"):
         a, b, _ = fewshot.embed(encoder, tokenizer, texts)
     assert a @ b == pytest.approx(1, abs=1e-6)
-    (small_encoder, its) = sources.load_encoder(str(small("Bert", tmp_path, max_position_embeddings=20)))
+    (small_encoder, its) = load_encoder(str(small("Bert", tmp_path, max_position_embeddings=20)))
     for call, options in ((fewshot.fine_tune, {"read": 8}), (fewshot.contrastive_tune, {})):
         with pytest.warns(UserWarning, match="1 of 2 texts are longer than the 20 pieces"):
             call(small_encoder, its, ["Anna " * 50, "Basel"], ["a", "b"], seed=0, **options)
@@ -345,7 +349,7 @@ def test_like_pairs_count_as_much_as_the_many_unlike_ones():
 
 
 def test_five_messages_of_every_intent_can_be_drawn():
-    labels = sources.load_intents()["train"]["category"]
+    labels = load_intents()["train"]["category"]
     assert len(fewshot.draw_shots(labels, 5, 0)) == 5 * 24
 
 
@@ -363,13 +367,13 @@ def alts(monkeypatch):
 def test_figures_tell_their_numbers(alts):
     rng = np.random.default_rng(0)
     draws = np.array([[0.2, 0.4], [0.3, 0.5]])
-    plots.fewshot_curves([1, 4], {"linear probe": draws, "something else": draws + 0.1}, [0.1, 0.1])
-    plots.fewshot_curves([2, 10], {"one draw": draws[:1]}, [0.5, 0.1], "ways")
-    plots.draws_spread({1: {"linear probe": rng.uniform(0.2, 0.3, 50)}, 4: {"linear probe": np.full(50, 0.5)}})
-    plots.roc_curves({"distance": (np.array([0, 0.1, 1]), np.array([0, 0.6, 1]), 0.75)}, 0.1)
+    figures.fewshot_curves([1, 4], {"linear probe": draws, "something else": draws + 0.1}, [0.1, 0.1])
+    figures.fewshot_curves([2, 10], {"one draw": draws[:1]}, [0.5, 0.1], "ways")
+    figures.draws_spread({1: {"linear probe": rng.uniform(0.2, 0.3, 50)}, 4: {"linear probe": np.full(50, 0.5)}})
+    figures.roc_curves({"distance": (np.array([0, 0.1, 1]), np.array([0, 0.6, 1]), 0.75)}, 0.1)
     points = {"before": rng.normal(size=(12, 2)), "after": rng.normal(size=(12, 2))}
-    plots.before_and_after(points, ["a", "b", "c"] * 4, np.arange(12) < 3, {"before": 0.5, "after": 0.75})
-    plots.labelling_curves({"even": ([24, 72], {"random": draws, "margin": draws + 0.1})})
+    figures.before_and_after(points, ["a", "b", "c"] * 4, np.arange(12) < 3, {"before": 0.5, "after": 0.75})
+    figures.labelling_curves({"even": ([24, 72], {"random": draws, "margin": draws + 0.1})})
     assert "linear probe: 0.25 at 1, 0.45 at 4" in alts[0] and "chance: 0.10." in alts[0]
     assert "against ways" in alts[1] and "chance: 0.50, 0.10" in alts[1]
     assert "linear probe at 4: mean 0.500, nine in ten from 0.500 to 0.500" in alts[2]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from babyagi_lib.course.lessons import Course, source
+from babyagi_course.lessons import Course, source
 
 COURSE = Course.find()
 ROW = re.compile(

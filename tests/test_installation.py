@@ -23,8 +23,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import babyagi_lib
-from babyagi_lib import sources
-from babyagi_lib.course.lessons import ORIGIN, Course, source
+from babyagi_course.lessons import ORIGIN, Course, source
+from babyagi_lib.sources.errors import SourceError
+from babyagi_lib.sources.integrity import check_manifest
 
 # What Colab had on 19 August 2026, on Python 3.13, of the course's direct dependencies and of what its kernel rests on
 # (googlecolab/backend-info, pip-freeze.txt). Replacing ipykernel or IPython under a running notebook can break it, and
@@ -115,13 +116,14 @@ shell.run_cell({ORIGIN.sub(wheel.as_uri(), cell)!r}).raise_error()
 from importlib.metadata import version
 
 import babyagi_lib
-from babyagi_lib import sources
+from babyagi_lib.sources.news import load_ner
+from babyagi_lib.sources.results import load_result
 
 print(json.dumps({{
     "course": [version("babyagi-course"), babyagi_lib.__version__, babyagi_lib.__file__],
     "torch": version("torch"),
-    "sentences": len(sources.load_ner("newswire")["test"]),
-    "runs": len(sources.published("ner_conll2003")["runs"]),
+    "sentences": len(load_ner("newswire")["test"]),
+    "runs": len(load_result("ner_conll2003")["runs"]),
 }}))
 """,
         encoding="utf-8",
@@ -209,8 +211,8 @@ def test_the_wheel_carries_the_data(wheel, tmp_path):
     target = tmp_path / "installed"
     run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel)
     program = (
-        "from babyagi_lib import sources; assert 'installed' in sources.__file__;"
-        "print(len(sources.load_ner('newswire')['test']), len(sources.published('ner_conll2003')['runs']))"
+        "from babyagi_lib.sources import news, results; assert 'installed' in news.__file__;"
+        "print(len(news.load_ner('newswire')['test']), len(results.load_result('ner_conll2003')['runs']))"
     )
     done = run(sys.executable, "-c", program, cwd=tmp_path, env={"PYTHONPATH": str(target), "PATH": ""})
     assert int(done.stdout.split()[-2]) > 200
@@ -264,7 +266,7 @@ TRIED = [*(f"{minor}.0" for minor in MINORS), "3.11.2"]
 def test_one_statement_of_the_python_that_is_needed(root, described):
     """README, pyproject, environment.yml, Makefile, guide and the editions say the same; the doctor reads pyproject."""
     said = f"Python {', '.join(MINORS[:-1])} or {MINORS[-1]}"
-    for name in ("README.md", "book/index.md", "book/teaching.md", "Makefile", "babyagi_lib/course/editions.py"):
+    for name in ("README.md", "book/index.md", "book/teaching.md", "Makefile", "babyagi_course/editions.py"):
         assert said in (root / name).read_text(encoding="utf-8"), name
     classifiers = [c.rpartition(" ")[2] for c in bounds.PROJECT["classifiers"] if ":: Python :: 3." in c]
     assert classifiers == MINORS
@@ -436,9 +438,7 @@ def test_a_clone_with_carriage_returns_on(root, tmp_path):
     assert done.returncode == 0, done.stderr
     unpacked = tmp_path / "unpacked"
     shutil.unpack_archive(clone / "build" / "student" / "learner.zip", unpacked)
-    program = (
-        "from babyagi_lib import sources; sources.load_intents(); sources.load_ner('newswire'); print(sources.__file__)"
-    )
+    program = "from babyagi_lib.sources import messages, news; messages.load_intents(); news.load_ner('newswire'); print(news.__file__)"
     loaded = run(sys.executable, "-c", program, cwd=unpacked, env=os.environ | {"PYTHONPATH": str(unpacked)})
     assert str(unpacked) in loaded.stdout
 
@@ -450,12 +450,12 @@ def test_the_remedy_for_carriage_returns_repairs(root, tmp_path, monkeypatch):
     path = clone / "data" / "support_intents" / "train.csv"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     run("git", "add", "data", cwd=clone)  # git finds nothing changed, and notes this file's time
-    with pytest.raises(sources.SourceError, match="other line endings") as told:
-        sources.check_manifest(path.parent)
+    with pytest.raises(SourceError, match="other line endings") as told:
+        check_manifest(path.parent)
     command = re.search(r"delete the file, then (git checkout -- \S+)", str(told.value))[1]
     path.unlink()
     run(*command.split(), cwd=clone)
-    sources.check_manifest(path.parent)
+    check_manifest(path.parent)
 
 
 # --- JupyterLab ---------------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from itertools import combinations
 
 import pytest
 
-from babyagi_lib import sources
+from babyagi_lib.sources.integrity import data_folder
+from babyagi_lib.sources.messages import load_intents, load_teams, read_messages
 
-FOLDER = sources.data_folder() / "support_intents"
+FOLDER = data_folder() / "support_intents"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_sizes(messages):
 
 def test_the_csv_files_are_what_the_messages_give(convert):
     for name, rows in convert.split(convert.read_messages(FOLDER)).items():
-        assert sources.read_messages(FOLDER / f"{name}.csv") == rows
+        assert read_messages(FOLDER / f"{name}.csv") == rows
 
 
 def test_openings_differ(convert):
@@ -77,7 +78,7 @@ def test_the_card_tells_how_hard_it_is():
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    corpus, teams = sources.load_intents(), sources.load_teams()
+    corpus, teams = load_intents(), load_teams()
     table = TfidfVectorizer(sublinear_tf=True)
     seen, unseen = table.fit_transform(corpus["train"]["text"]), table.transform(corpus["test"]["text"])
     card = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())

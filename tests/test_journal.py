@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from babyagi_lib import checks, journal, progress, quiz
-from babyagi_lib.checks import verdict
-from babyagi_lib.whole import locked
+from babyagi_lib.basics.whole import locked
+from babyagi_lib.learner import journal, progress, quiz
+from babyagi_lib.learner.checks import start_here as checks
+from babyagi_lib.learner.checks import verdict
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def without_locks(*_):
 
 if {error}:
     fcntl.flock = without_locks
-from babyagi_lib import journal
+from babyagi_lib.learner import journal
 
 for number in range(20):
     journal.record_exercise(sys.argv[1], f"exercise {{number}}")
@@ -214,7 +215,7 @@ def test_in_a_real_notebook_the_learners_answer_is_noted_and_the_solution_is_not
         "    def forward(self, embeddings, case_ids):\n        return embeddings + self.case(case_ids)\n\n\n"
         "checks.input_adapter(Layer)"
     )
-    start = "from babyagi_lib import checks\nfrom torch import nn"
+    start = "from babyagi_lib.learner.checks import start_here as checks\nfrom torch import nn"
     steps = [
         (start, None),
         (f"{verdict.SOLUTION} 1\n{function}", "Correct"),

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import babyagi_lib
-from babyagi_lib.course import links as linking
-from babyagi_lib.course.lessons import Course, CourseError, source
-from babyagi_lib.course.links import Links
+from babyagi_course import links as linking
+from babyagi_course.lessons import Course, CourseError, source
+from babyagi_course.links import Links
 
 HUB = "https://hub.example.edu/jupyter"
 VERSION = babyagi_lib.__version__

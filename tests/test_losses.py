@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babyagi_lib import losses
+from babyagi_lib.training import losses
 
 logits = st.floats(-1e6, 1e6)
 labels = st.sampled_from([0.0, 1.0])

@@ -16,12 +16,12 @@ import pytest
 from conftest import babyagi
 from papermill.iorw import load_notebook_node
 
-from babyagi_lib import quiz
-from babyagi_lib.checks.verdict import SOLUTION
-from babyagi_lib.course import editions
-from babyagi_lib.course.lessons import Course, figures, source, tags
-from babyagi_lib.course.refreshing import with_map
-from babyagi_lib.measured import differing
+from babyagi_course import editions
+from babyagi_course.lessons import Course, figures, source, tags
+from babyagi_course.refreshing import with_map
+from babyagi_lib.learner import quiz
+from babyagi_lib.learner.checks.verdict import SOLUTION
+from babyagi_lib.learner.publishing import differing
 
 COURSE = Course.find()
 LESSONS = COURSE.lessons
@@ -268,9 +268,9 @@ def test_the_ner_lesson_runs_on_the_real_corpus(conll, tmp_path):
 
 def test_the_published_ner_run_is_what_the_lesson_says():
     """Its own loop, as many epochs; batches of twice as many pieces, and higher rates."""
-    from babyagi_lib import sources
+    from babyagi_lib.sources.results import load_result
 
-    settings = sources.published("ner_conll2003")["settings"]
+    settings = load_result("ner_conll2003")["settings"]
     lesson = next(lesson for lesson in LESSONS if lesson.name == "04_ner_finetuning").parameters
     assert settings["epochs"] == lesson["EPOCHS"]
     assert settings["ours"]["batch_tokens"] == 2 * lesson["BATCH_TOKENS"]

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babyagi_lib import pretraining as pt
+from babyagi_lib.methods import pretraining as pt
 
 TEXTS = ["the cat sat on the mat. " * 30, "a dog, the cat and a mat. " * 30]
 

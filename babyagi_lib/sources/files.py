@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from babyagi_lib.sources.base import CorpusError, SourceError
+from babyagi_lib.sources.errors import CorpusError, SourceError
 
 
 def read_text(path: Path) -> str:

@@ -8,8 +8,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babyagi_lib.sources.base import SourceError, check_hash, first_line
 from babyagi_lib.sources.encoders import check_report, quiet
+from babyagi_lib.sources.errors import SourceError, first_line
+from babyagi_lib.sources.integrity import check_hash
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -9,16 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babyagi_lib.sources.base import (
-    CorpusError,
-    SourceError,
-    check_manifest,
-    data_folder,
-    existing_folder,
-    repeated,
-    sizes,
-)
+from babyagi_lib.sources.counts import repeated, sizes
+from babyagi_lib.sources.errors import CorpusError, SourceError
 from babyagi_lib.sources.files import read_text
+from babyagi_lib.sources.integrity import check_manifest, data_folder
+from babyagi_lib.sources.paths import existing_folder
 
 if TYPE_CHECKING:
     from datasets import DatasetDict

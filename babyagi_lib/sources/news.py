@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babyagi_lib.sources.base import (
-    CorpusError,
-    SourceError,
-    check_manifest,
-    data_folder,
-    existing_folder,
-    from_hub,
-    is_folder_name,
-    repeated,
-    sizes,
-)
+from babyagi_lib.sources.counts import repeated, sizes
+from babyagi_lib.sources.errors import CorpusError, SourceError
 from babyagi_lib.sources.files import read_text
+from babyagi_lib.sources.hub import from_hub
+from babyagi_lib.sources.integrity import check_manifest, data_folder
+from babyagi_lib.sources.paths import existing_folder, is_folder_name
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

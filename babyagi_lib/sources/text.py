@@ -6,8 +6,10 @@ import platform
 import re
 from pathlib import Path
 
-from babyagi_lib.sources.base import CorpusError, SourceError, from_hub, is_folder_name, is_there
+from babyagi_lib.sources.errors import CorpusError, SourceError
 from babyagi_lib.sources.files import read_text
+from babyagi_lib.sources.hub import from_hub
+from babyagi_lib.sources.paths import is_folder_name, is_there
 
 SHORTEST = 200  # characters of a document; a shorter one is usually a heading without its text
 

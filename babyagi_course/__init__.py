@@ -1,0 +1,5 @@
+"""The course's own tool, `babyagi`: run lessons, refresh their outputs, build the book, make the editions.
+
+No lesson and no module of `babyagi_lib` imports it. Importing a module of it imports no torch: the kernel of a lesson has
+its own.
+"""

@@ -1,0 +1,171 @@
+"""`babyagi`, the course's command line. Each command is a thin call into the module that does the work."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # help in plain text: loading rich would nearly double the time of `--help`
+    pretty_exceptions_enable=False,  # they would read [brackets] in a message as markup
+    help="Run, refresh and publish the lessons of this course.",
+)
+
+Lessons = Annotated[
+    list[str] | None,
+    typer.Argument(help="Lessons by number or name, such as 04; all of them by default.", show_default=False),
+]
+Out = Annotated[Path, typer.Option(help="Folder for executed notebooks, report.json and the book.")]
+BUILD = Path("build")
+
+
+@app.command()
+def run(
+    lessons: Lessons = None,
+    profile: Annotated[
+        str, typer.Option(help="smoke (seconds), cpu (as the notebooks are), gpu (real size, from the hub).")
+    ] = "cpu",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a lesson's parameter.")
+    ] = None,
+    out: Out = BUILD,
+) -> None:
+    """Execute lessons and write the executed notebooks and report.json."""
+    from babyagi_course import running, tables
+    from babyagi_course.lessons import Course
+
+    course = Course.find()
+    chosen = course.select(lessons or [])
+    report = running.run(course, chosen, profile, settings or [], out)
+    tables.show_report(report, [lesson.name for lesson in chosen])
+    _fail_if_any_failed(report, [lesson.name for lesson in chosen])
+
+
+@app.command()
+def course(out: Out = BUILD) -> None:
+    """Execute every lesson, build the book, and say which page to open."""
+    from babyagi_course import book as books
+    from babyagi_course import running, tables
+    from babyagi_course.lessons import Course, must_have
+
+    must_have("lab", "book")
+    found = Course.find()
+    report = running.run(found, found.lessons, "cpu", [], out)
+    page = books.build(found, out)
+    tables.show_report(report, [lesson.name for lesson in found.lessons])
+    typer.echo(f"Open {page}")
+    _fail_if_any_failed(report, [lesson.name for lesson in found.lessons])
+
+
+@app.command()
+def book(
+    out: Out = BUILD, pdf: Annotated[bool, typer.Option("--pdf", help="Also print it into book.pdf.")] = False
+) -> None:
+    """Build the book from the executed notebooks.
+
+    Where a lesson has not been run, its page is the committed notebook.
+    """
+    from babyagi_course import book as books
+    from babyagi_course import printing
+    from babyagi_course.lessons import Course, must_have
+    from babyagi_course.links import Links
+
+    must_have("book", *(["pdf"] if pdf else []))
+    found = Course.find()
+    page = books.build(found, out)
+    if pdf:
+        typer.echo(f"wrote {printing.print_book(page.parent, Links.read(found.root).site, out / 'book.pdf')}")
+    typer.echo(f"Open {page}")
+
+
+@app.command()
+def refresh(lessons: Lessons = None, out: Out = BUILD) -> None:
+    """Write executed outputs back into notebooks/ and the README."""
+    from babyagi_course import refreshing
+    from babyagi_course.lessons import Course
+
+    found = Course.find()
+    for name in refreshing.refresh(found, found.select(lessons or []), out):
+        typer.echo(f"refreshed {name}")
+
+
+@app.command()
+def student(
+    out: Annotated[Path, typer.Option(help="Folder for learner.zip and instructor.zip.")] = BUILD / "student",
+) -> None:
+    """Write the learner's and the instructor's edition.
+
+    The learner's has no solutions; the instructor's has them, and assignments for nbgrader.
+    """
+    from babyagi_course import editions
+    from babyagi_course.lessons import Course
+
+    for path in editions.write(Course.find(), out):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def links(
+    repo: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="The GitHub repository to point to.", show_default=False)
+    ] = None,
+    hub: Annotated[
+        str | None, typer.Option(metavar="URL", help='A JupyterHub with nbgitpuller; "" for none.', show_default=False)
+    ] = None,
+) -> None:
+    """Point every badge and link at this repository, or at another.
+
+    Repository, version and hub are those of pyproject.toml; what is given here is written there first.
+    """
+    from babyagi_course import links as linking
+    from babyagi_course.lessons import Course
+
+    found = Course.find()
+    wanted = linking.Links.read(found.root).moved(repo, hub)
+    for path in linking.apply(found, wanted):
+        typer.echo(f"wrote {path.relative_to(found.root)}")
+    typer.echo(f"The links open {wanted.ref}: git tag {wanted.ref} && git push origin main {wanted.ref}")
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine and say what is missing and how to get it."""
+    from babyagi_lib.learner import doctor as doctors
+
+    findings = doctors.examine(network=True)
+    for finding in findings:
+        typer.echo(finding.line())
+    if any(not finding.ok and finding.needed for finding in findings):
+        raise typer.Exit(1)
+
+
+def _fail_if_any_failed(report: dict, names: list[str]) -> None:
+    if any(report["lessons"][name]["status"] == "failed" for name in names):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: an error that the user can correct is one line on stderr and exit code 2."""
+    from babyagi_course.lessons import FORBIDDEN, FULL, CourseError, cannot_write
+
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe may have an encoding that lacks a character, such as one in a folder's name.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except (CourseError, OSError) as error:
+        if isinstance(error, FileNotFoundError) and error.filename:
+            error = CourseError(f"{error.filename} is missing; this command needs a complete checkout of the course")
+        elif isinstance(error, OSError):
+            if error.errno not in FULL + FORBIDDEN:
+                raise
+            error = cannot_write(error.filename or "the disk", error)
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from error

@@ -1,0 +1,79 @@
+"""`babyagi refresh`: write executed outputs back into `notebooks/`, and the results in the README with them.
+
+The committed notebooks are the one source of every published result: README and book read it from their outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from babyagi_course.lessons import Course, CourseError, Lesson, figures, lasting_outputs, source, write_atomically
+from babyagi_course.links import Links
+from babyagi_course.running import alone, executed, read_report
+from babyagi_course.tables import gigabytes, headline, minutes, with_cost
+from babyagi_lib.basics.whole import whole_file
+
+MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
+
+
+def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
+    """Write the outputs of a default `cpu` run back into the notebooks, and rewrite the README's course map.
+
+    Raises:
+        CourseError: a lesson has not been run with its present source and its own parameters, or a run is going on;
+            nothing is written.
+    """
+    with alone(out):
+        report = read_report(out)
+        texts = {}
+        for lesson in lessons:
+            run = executed(lesson, course.key(lesson, {}), out, report)
+            if run is None:
+                raise CourseError(
+                    f"{lesson.name} has no run of its present source with its own parameters in {out}: babyagi run {lesson.name[:2]}"
+                )
+            texts[lesson.path] = json.dumps(merge(lesson.notebook, run), indent=1, ensure_ascii=False) + "\n"
+        with ExitStack() as all_or_none:
+            for path, text in texts.items():
+                all_or_none.enter_context(whole_file(path)).write_text(text, encoding="utf-8")
+        readme = course.root / "README.md"
+        write_atomically(readme, with_map(readme.read_text(encoding="utf-8"), Course(course.root)))
+    return [lesson.name for lesson in lessons]
+
+
+def merge(notebook: dict, executed: dict) -> dict:
+    """The committed notebook with the outputs of its executed copy, without parts that differ from run to run."""
+    ran = iter(
+        cell
+        for cell in executed["cells"]
+        if cell["cell_type"] == "code" and "injected-parameters" not in cell["metadata"].get("tags", [])
+    )
+    cost = executed["metadata"]["babyagi"]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            done = next(ran)
+            cell["execution_count"] = done["execution_count"]
+            cell["outputs"] = lasting_outputs(done)
+        else:
+            cell["source"] = with_cost(source(cell), cost).splitlines(keepends=True)
+    notebook["metadata"]["babyagi"] = cost
+    return notebook
+
+
+def with_map(readme: str, course: Course) -> str:
+    """README text with a new course map, made from the committed notebooks."""
+    links = Links.read(course.root)
+    rows = ["| lesson | open | time | peak memory | what it measured |", "|---|---|---|---|---|"]
+    for lesson in course.lessons:
+        cost = lesson.notebook["metadata"].get("babyagi")
+        if cost:
+            found = headline(figures(lesson.notebook), count=3)
+            rows.append(
+                f"| [{lesson.title}](notebooks/{lesson.path.name}) | [Colab]({links.colab(lesson.name)}) | {minutes(cost['seconds'])} | {gigabytes(cost['peak_memory_mb'])} | {found} |"
+            )
+    table: Callable[[re.Match], str] = lambda match: match[1] + "\n".join(rows) + "\n" + match[2]  # noqa: E731
+    return MAP.sub(table, readme)

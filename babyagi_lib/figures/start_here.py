@@ -1,0 +1,63 @@
+"""The figures of lesson 00: a map of the course, and the cosine between a message and each example."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.figures.diagrams import Arrow, Box, canvas, chain, draw
+
+
+def course_map() -> None:
+    """The parts of the course and the lessons that build them, as a loop."""
+    boxes = {
+        "data": Box(0.95, 3.4, "text", 1.2),
+        "pretraining": Box(0.95, 2.5, "pretraining\nLesson 1", 1.5, BLUE),
+        "encoder": Box(0.95, 1.5, "encoder", 1.5, BLUE),
+        "heads": Box(3.5, 1.5, "heads, adapters\nLesson 2", 1.6, GREEN),
+        "tuning": Box(3.5, 2.5, "loss, fine-tuning\nLessons 3 and 4", 1.6, GREEN),
+        "few": Box(3.5, 3.4, "few examples\nLesson 5", 1.6, ORANGE),
+        "reward": Box(6.0, 3.4, "reward\nLesson 6", 1.4, PURPLE),
+        "agent": Box(6.0, 1.95, "agent\nPart II", 1.4, PURPLE),
+        "update": Box(3.5, 0.4, "model update\nPart II", 1.6),
+    }
+    arrows = [
+        *chain("data", "pretraining", "encoder", "heads", "tuning", "few", "reward", "agent"),
+        Arrow("agent", "update", bend=-0.2),
+        Arrow("update", "encoder", bend=-0.2),
+    ]
+    figure, axes = canvas(7.0, 4.0)
+    draw(axes, boxes, arrows)
+    show(
+        figure,
+        "The course as a loop. Pretraining on text (Lesson 1) gives an encoder. Heads and adapters (Lesson 2) fit it to a "
+        "task. A loss and fine-tuning (Lessons 3 and 4) train it. Few examples (Lesson 5) and reward (Lesson 6) teach it "
+        "more. An agent acts, and its experience updates the model, which is the encoder again.",
+    )
+
+
+def nearest_examples(cosines: np.ndarray, categories: np.ndarray, answer: str) -> None:
+    """The cosine between a message and each labelled example, with one row for each category.
+
+    Args:
+        cosines: (examples,) cosine between the message and each example.
+        categories: (examples,) their categories.
+        answer: the category of the nearest example.
+    """
+    best = {name: cosines[categories == name].max() for name in np.unique(categories)}
+    rows = sorted(best, key=best.get)
+    figure, axes = plt.subplots(figsize=(6.6, 5.6), constrained_layout=True)
+    for row, name in enumerate(rows):
+        values = cosines[categories == name]
+        axes.plot(values, [row] * len(values), "o", color=ORANGE if name == answer else GREY, markersize=5, alpha=0.8)
+    axes.plot(best[answer], rows.index(answer), "o", markersize=12, markerfacecolor="none", markeredgecolor=BLUE)
+    axes.set(xlabel="cosine with the message", yticks=range(len(rows)))
+    axes.set_yticklabels(rows, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    second = rows[-2]
+    show(
+        figure,
+        f"The cosine between the message and each of {len(cosines)} examples, a row for each of {len(rows)} categories. "
+        f"The nearest is in {answer} ({best[answer]:.2f}), the next category is {second} ({best[second]:.2f}).",
+    )

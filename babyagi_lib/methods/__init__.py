@@ -1,0 +1,1 @@
+"""Ways to learn that lessons compare: `pretraining`, `fewshot` and `incontext`."""
