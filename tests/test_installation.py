@@ -50,6 +50,7 @@ COLAB = {
     "scikit-learn": "1.6.1",
     "scipy": "1.16.3",
     "sympy": "1.14.0",
+    "threadpoolctl": "3.6.0",
     "torch": "2.11.0+cu128",
     "tqdm": "4.67.3",
     "transformers": "5.15.0",

@@ -194,7 +194,7 @@ def graded(released):
     command, log = [sys.executable, "-m", "nbgrader", "autograde", NAME], folder / "messages.txt"
     try:
         with log.open("w", encoding="utf-8") as messages:  # a pipe would stay open as long as a kernel does
-            done = subprocess.run(command, cwd=folder, stderr=messages, check=False, timeout=1200)
+            done = subprocess.run(command, cwd=folder, stderr=messages, check=False, timeout=600)
     finally:
         print(log.read_text(encoding="utf-8"))  # pytest shows it where a test of this fixture fails
     assert done.returncode == 1, "some could not be graded, and nbgrader says so"
