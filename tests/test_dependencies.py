@@ -61,6 +61,7 @@ STATED = {  # in place of an SPDX expression; what is empty says nothing
     "License :: OSI Approved :: Apache Software License": "Apache-2.0",
     "License :: OSI Approved :: BSD License": "BSD",
     "License :: OSI Approved :: Python Software Foundation License": "PSF",
+    "License :: DFSG approved": "",
     "Apache 2.0 License": "Apache-2.0",
 }
 
@@ -69,7 +70,7 @@ def stated(about) -> str:
     """The licence that a package's metadata state: an expression, or the family that a classifier names."""
     classifiers = [STATED[text] for text in about.get_all("Classifier") or [] if text.startswith("License ::")]
     licence = about["License"] or ""
-    return about["License-Expression"] or " AND ".join(classifiers) or STATED.get(licence, licence)
+    return about["License-Expression"] or " AND ".join(filter(None, classifiers)) or STATED.get(licence, licence)
 
 
 @each_dependency
