@@ -162,10 +162,9 @@ def released(zips, tmp_path_factory):  # noqa: F811
     small = nbformat.read(path, as_version=4)
     small.cells[1].source = "import numpy as np\n\nchecks.verdict.LIMIT = 100"
     nbformat.write(small, path)
-    # Other tests start kernels at the same time, and one may take a port that nbgrader has just chosen for its own: files
-    # cannot be taken. On a busy machine a kernel may need more than the usual minute to start.
+    # On a busy machine a kernel may need more than the usual minute to start.
     with (folder / "nbgrader_config.py").open("a", encoding="utf-8") as settings:
-        settings.write('c.KernelManager.transport = "ipc"\nc.Execute.startup_timeout = 300\n')
+        settings.write("c.Execute.startup_timeout = 300\n")
     nbgrader(folder, "generate_assignment", NAME)
     one, other = (nbformat.read(folder / part / NAME / f"{NAME}.ipynb", as_version=4) for part in ("source", "release"))
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
