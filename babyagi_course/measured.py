@@ -1,0 +1,76 @@
+"""The measurements that take longer than a lesson: their results in `benchmarks/`, and the aims that these state.
+
+A result says itself what the book shows of it, and whether it reaches the course's aims in comparison with other tools.
+Its program in `benchmarks/` wrote that when it measured; here it is only read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babyagi_course.lessons import CourseError
+
+HEADS = ("work", "beside", "ours", "ratio", "aim", "met")
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One aim.
+
+    Attributes:
+        work: what is done.
+        peer: what people would use instead.
+        theirs, ours: what both measured, in words; empty where nothing was.
+        ratio: how they compare, in words.
+        aim: what it should be.
+        met: whether it is.
+        hindrance: what stands in the way; empty if it is met.
+    """
+
+    work: str
+    peer: str
+    theirs: str
+    ours: str
+    ratio: str
+    aim: str
+    met: bool
+    hindrance: str = ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The aim as text, in the order of `HEADS`."""
+        peer = ": ".join(text for text in (self.peer, self.theirs) if text)
+        return self.work, peer, self.ours, self.ratio, self.aim, "yes" if self.met else "no"
+
+
+def read(path: Path, *keys: str) -> dict[str, Any]:
+    """A result, which has these keys.
+
+    Raises:
+        CourseError: it cannot be read, or lacks one of them.
+    """
+    repair = f"restore it with git checkout, or run benchmarks/{path.stem}.py"
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CourseError(f"{path} cannot be read ({error}); {repair}") from error
+    if lacking := [key for key in keys if key not in result]:
+        raise CourseError(f"{path} lacks {', '.join(lacking)}, which its program writes; {repair}")
+    return result
+
+
+def all_of(benchmarks: Path) -> list[dict[str, Any]]:
+    """Every result of a folder, with its `title` and the `markdown` that the book shows, in the order of the files' names.
+
+    Raises:
+        CourseError: as `read` does.
+    """
+    return [read(path, "title", "markdown") for path in sorted(benchmarks.glob("*.json"))]
+
+
+def aims(results: list[dict[str, Any]]) -> list[Aim]:
+    """The aims that results state; most state none."""
+    return [Aim(**aim) for result in results for aim in result.get("aims", ())]
