@@ -27,7 +27,7 @@ class Aim:
         ratio: how they compare, in words.
         aim: what it should be.
         met: whether it is.
-        hindrance: what stands in the way; empty if it is met.
+        hindrance: what stands in the way where it is not met; empty if there is nothing to say.
     """
 
     work: str
@@ -44,6 +44,11 @@ class Aim:
         """The aim as text, in the order of `HEADS`."""
         peer = ": ".join(text for text in (self.peer, self.theirs) if text)
         return self.work, peer, self.ours, self.ratio, self.aim, "yes" if self.met else "no"
+
+    @property
+    def in_the_way(self) -> str:
+        """The hindrance of an aim that is not met; empty for one that is."""
+        return "" if self.met else self.hindrance
 
 
 def read(path: Path, *keys: str) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def published(benchmarks: Path) -> str:
 def promised(aims: list[measured.Aim]) -> str:
     """Markdown of what the course aims at beside what people would use instead, and what stands in the way of the rest."""
     table = [_row(*measured.HEADS), "|---" * len(measured.HEADS) + "|", *(_row(*aim.cells) for aim in aims)]
-    notes = [f"*{aim.work}, beside {aim.peer}:* {aim.hindrance}" for aim in aims if aim.hindrance]
+    notes = [f"*{aim.work}, beside {aim.peer}:* {aim.in_the_way}" for aim in aims if aim.in_the_way]
     return "\n\n".join(["## Beside what people would use instead", "\n".join(table), *notes])
 
 

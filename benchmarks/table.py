@@ -23,8 +23,8 @@ def main() -> None:
     console = Console()
     console.print(table)
     for aim in found:
-        if aim.hindrance:
-            console.print(f"{aim.work}, beside {aim.peer}: {aim.hindrance}", highlight=False)
+        if aim.in_the_way:
+            console.print(f"{aim.work}, beside {aim.peer}: {aim.in_the_way}", highlight=False)
 
 
 if __name__ == "__main__":

