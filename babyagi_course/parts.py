@@ -164,10 +164,10 @@ def bars(path: Path, notebooks: dict[str, dict]) -> str:
     if told["lesson"] not in notebooks:
         raise CourseError(f"{path}: there is no lesson {told['lesson']!r}; there are {', '.join(notebooks)}")
 
-    def figure(name: str) -> dict[str, Any]:
-        found = figure_named(notebooks[told["lesson"]], name)
+    def figure(label: str) -> dict[str, Any]:
+        found = figure_labelled(notebooks[told["lesson"]], label)
         if found is None:
-            raise CourseError(f"{path} shows {name}, which {told['lesson']} no longer publishes")
+            raise CourseError(f"{path} shows {label!r}, which {told['lesson']} no longer publishes")
         return found
 
     rows = []
@@ -209,9 +209,9 @@ def _bars(path: Path) -> dict[str, Any]:
     return told
 
 
-def figure_named(notebook: dict, name: str) -> dict[str, Any] | None:
-    """The figure that a notebook publishes under a name; None if it does not."""
-    return next((figure for figure in figures(notebook) if figure["name"] == name), None)
+def figure_labelled(notebook: dict, label: str) -> dict[str, Any] | None:
+    """The figure that a notebook publishes under a label; None if it does not."""
+    return next((figure for figure in figures(notebook) if figure["label"] == label), None)
 
 
 def _link(lesson: Lesson) -> str:

@@ -26,7 +26,7 @@ from babyagi_course import parts
 from babyagi_course.book import ASSETS, Asset, fetch_assets, rooted
 from babyagi_course.lessons import DIFFICULTY, Course, CourseError, Lesson, figures, source
 from babyagi_course.links import Links
-from babyagi_lib.learner.publishing import Figure, bundle
+from babyagi_lib.learner.publishing import MIME
 
 COURSE = Course.find()
 LINKS = Links.read(COURSE.root)
@@ -461,14 +461,15 @@ def test_the_columns_of_what_was_measured_keep_apart(page, address):
 
 def test_the_front_page_shows_what_lesson_4_measured(page, address):
     page.goto(f"{address}/index.html", wait_until="networkidle")
-    found = {f["name"]: f["value"] for f in figures(LESSONS[LESSON].notebook)}
+    found = {f["label"]: f["value"] for f in figures(LESSONS[LESSON].notebook)}
     shown = page.locator(".bars td").all_inner_texts()
-    names = ("always_o", "token_accuracy", "entity_f1", "entity_f1_misaligned")
-    assert shown[1:] == [f"{found[name]:.1%}" for name in names]
+    baseline, right = "words right, always answering O", "words right"
+    labels = (baseline, right, "entity F1", "entity F1 with the article's labels")
+    assert shown == ["97.3%", *(f"{found[label]:.1%}" for label in labels)]
     lengths = page.eval_on_selector_all(
         ".bars td", "cells => cells.map(c => parseFloat(getComputedStyle(c, '::before').width))"
     )
-    assert lengths[1] / lengths[2] == pytest.approx(found["always_o"] / found["token_accuracy"], rel=0.02)
+    assert lengths[1] / lengths[2] == pytest.approx(found[baseline] / found[right], rel=0.02)
 
 
 def test_the_front_page_leads_to_every_lesson_and_the_map_to_its_own(visits, page, address):
@@ -896,8 +897,8 @@ def test_bars_are_drawn_as_the_data_say(tmp_path):
         "- {label: a tale, printed: 0.5, source: a book}\n",
         encoding="utf-8",
     )
-    output = bundle((Figure("right", "words right", 0.75, "two words & a test"),))
-    notebook = {"cells": [{"outputs": [{"data": output}]}]}
+    figure = {"label": "right", "value": 0.75, "on": "two words & a test"}
+    notebook = {"cells": [{"outputs": [{"data": {MIME: {"figures": [figure]}}}]}]}
     drawn = parts.filled(
         "<!-- bars bars.yml -->", {"bars": lambda file: parts.bars(tmp_path / file, {"01_one": notebook})}
     )
@@ -909,7 +910,10 @@ def test_bars_are_drawn_as_the_data_say(tmp_path):
 
 
 def test_the_front_page_refuses_to_show_a_figure_that_is_gone():
-    with pytest.raises(CourseError, match=r"scores\.yml shows always_o, which 04_ner_finetuning no longer publishes"):
+    with pytest.raises(
+        CourseError,
+        match=r"scores\.yml shows 'words right, always answering O', which 04_ner_finetuning no longer publishes",
+    ):
         parts.bars(SCORES, {"04_ner_finetuning": {"cells": []}})
 
 
@@ -917,9 +921,9 @@ def test_the_front_page_refuses_to_show_a_figure_that_is_gone():
     ("old", "new", "said"),
     [
         ("lesson: 04_ner_finetuning", "lesson: 04_gone", "no lesson '04_gone'; there are 00_start_here, 01_"),
-        ("about: entity_f1", "about: of_nothing", "shows of_nothing, which 04_ner_finetuning no longer"),
-        ("about: entity_f1", "", "expected lesson and about"),
-        ("    figure: always_o\n", "", "bar 2: expected a label"),
+        ("about: entity F1", "about: of nothing", "shows 'of nothing', which 04_ner_finetuning no longer"),
+        ("about: entity F1", "", "expected lesson and about"),
+        ("    figure: words right\n", "", "bar 3: expected a label"),
         ("    source: the first article's", "    where: the first article's", "bar 1: expected a label"),
         ("bars:", "bars: [", "not valid YAML"),
     ],
