@@ -4,8 +4,8 @@
 
 Every start is a process of its own. They take turns, so that a busy moment of the machine hits all of them, and the first
 turn, which warms the disk's cache, does not count. What is reported is the median of the turns, and the median of what a
-start took longer than its peer in the same turn. The result goes to `startup.json` beside this file. Six minutes; run it
-with nothing else running.
+start took longer than its peer in the same turn. The result goes to `startup.json` beside this file. A quarter of an
+hour; run it with nothing else running.
 """
 
 from __future__ import annotations
