@@ -51,13 +51,52 @@ class Aim:
         return "" if self.met else self.hindrance
 
 
-def read(path: Path, *keys: str) -> dict[str, Any]:
-    """A result, which has these keys.
+@dataclass(frozen=True)
+class Learner:
+    """What one learner of a class needs.
+
+    Attributes:
+        lesson: which lesson was run.
+        memory_gb, core_seconds: what it took.
+        measured: how, in words.
+    """
+
+    lesson: str
+    memory_gb: float
+    core_seconds: float
+    measured: str
+
+
+def all_of(benchmarks: Path) -> list[dict[str, Any]]:
+    """Every result of a folder, with its `title` and the `markdown` that the book shows, in the order of the files' names.
 
     Raises:
-        CourseError: it cannot be read, or lacks one of them.
+        CourseError: one cannot be read, or lacks one of them.
     """
-    repair = f"restore it with git checkout, or run benchmarks/{path.stem}.py"
+    return [_read(path, "title", "markdown") for path in sorted(benchmarks.glob("*.json"))]
+
+
+def aims(results: list[dict[str, Any]]) -> list[Aim]:
+    """The aims that results state; most state none.
+
+    Raises:
+        CourseError: one is in another form.
+    """
+    return [_made(Aim, aim, result["title"]) for result in results for aim in result.get("aims", ())]
+
+
+def learner(path: Path) -> Learner:
+    """What a result says that a learner needs.
+
+    Raises:
+        CourseError: it cannot be read, or does not say that.
+    """
+    return _made(Learner, _read(path, "learner")["learner"], str(path))
+
+
+def _read(path: Path, *keys: str) -> dict[str, Any]:
+    """A result, which has these keys."""
+    repair = f"restore it with git checkout, or run its program in {path.parent.name}/ again"
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -67,15 +106,9 @@ def read(path: Path, *keys: str) -> dict[str, Any]:
     return result
 
 
-def all_of(benchmarks: Path) -> list[dict[str, Any]]:
-    """Every result of a folder, with its `title` and the `markdown` that the book shows, in the order of the files' names.
-
-    Raises:
-        CourseError: as `read` does.
-    """
-    return [read(path, "title", "markdown") for path in sorted(benchmarks.glob("*.json"))]
-
-
-def aims(results: list[dict[str, Any]]) -> list[Aim]:
-    """The aims that results state; most state none."""
-    return [Aim(**aim) for result in results for aim in result.get("aims", ())]
+def _made(kind: type[Any], told: dict[str, Any], where: str) -> Any:
+    """What a result says as an object of that kind."""
+    try:
+        return kind(**told)
+    except TypeError as error:
+        raise CourseError(f"{where}: {error}; python benchmarks/restate.py writes it as it must be") from error

@@ -119,32 +119,36 @@ def classroom(lessons: list[Lesson], pages: dict[str, dict], path: Path) -> str:
 
     Args:
         lessons, pages: the lessons and their notebooks, whose cost is known.
-        path: the result of a measurement that says what a `learner` needs: `memory_gb` and `core_seconds` in its
-            `lesson`, and how it was `measured`.
+        path: the result of a measurement that says what a learner needs.
 
     Raises:
-        CourseError: there is no such result.
+        CourseError: it does not say that.
     """
-    learner = measured.read(path, "learner")["learner"]
+    learner = measured.learner(path)
     costs = [pages[lesson.name]["metadata"]["babyagi"] for lesson in lessons]
     longest, largest = max(cost["seconds"] for cost in costs), max(cost["peak_memory_mb"] for cost in costs)
-    tried = learner["lesson"]
-    heads = ("learners", f"memory, {tried}", "memory, any lesson", f"cores, {tried}", "cores, longest lesson")
+    heads = (
+        "learners",
+        f"memory, {learner.lesson}",
+        "memory, any lesson",
+        f"cores, {learner.lesson}",
+        "cores, longest lesson",
+    )
     rows = [_row(*heads), "|---" * len(heads) + "|"]
     for learners in (20, 100, 500):
         rows.append(
             _row(
                 str(learners),
-                f"{learners * learner['memory_gb']:.0f} GB",
+                f"{learners * learner.memory_gb:.0f} GB",
                 f"{learners * largest / 1024:.0f} GB",
-                str(math.ceil(learners * learner["core_seconds"] / 120)),
+                str(math.ceil(learners * learner.core_seconds / 120)),
                 str(math.ceil(learners * longest * 2 / 600)),
             )
         )
     note = (
-        f"Measured: {learner['measured']}. The rest is computed from this and from the table at the top of this page. "
+        f"Measured: {learner.measured}. The rest is computed from this and from the table at the top of this page. "
         "Memory is for everybody at the same time. Cores are such that everybody who starts at the same moment gets "
-        f"through {tried} in two minutes, and through the longest lesson in ten. If you can wait twice as long, half the "
+        f"through {learner.lesson} in two minutes, and through the longest lesson in ten. If you can wait twice as long, half the "
         "cores are enough."
     )
     return "\n".join(rows) + "\n\n" + note

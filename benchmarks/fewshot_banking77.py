@@ -21,7 +21,6 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,9 +143,7 @@ def aims(result: dict) -> Iterator[Aim]:
     )
 
 
-def conclusions(result: dict) -> dict:
-    """What is written beside the measured values."""
-    return {"aims": [asdict(aim) for aim in aims(result)]}
+conclusions = results.stating(aims)
 
 
 def main() -> None:

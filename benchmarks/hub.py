@@ -24,6 +24,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,7 @@ import results
 import websocket
 
 from babyagi_course.lessons import Course, Lesson, source
+from babyagi_course.measured import Learner
 
 HERE = Path(__file__).resolve().parent
 PROXY = "configurable-http-proxy@5.3.0"
@@ -201,15 +203,14 @@ def conclusions(result: dict) -> dict:
     for run in result["runs"]:
         if run["cpu_limit"] == "1":
             cores = result["machine"].partition(",")[0]
-            return {
-                "learner": {
-                    "lesson": result["data"].partition(".")[0].lower(),
-                    "memory_gb": run["memory_a_learner_gb"],
-                    "core_seconds": run["core_seconds_a_learner"],
-                    "measured": f"{result['data']}, with one thread each: {run['seconds']:.0f} seconds on {cores}, "
-                    f"{run['memory_a_learner_gb']:.2f} GB for each learner",
-                }
-            }
+            learner = Learner(
+                lesson=result["data"].partition(".")[0].lower(),
+                memory_gb=run["memory_a_learner_gb"],
+                core_seconds=run["core_seconds_a_learner"],
+                measured=f"{result['data']}, with one thread each: {run['seconds']:.0f} seconds on {cores}, "
+                f"{run['memory_a_learner_gb']:.2f} GB for each learner",
+            )
+            return {"learner": asdict(learner)}
     return {}
 
 

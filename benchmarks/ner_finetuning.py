@@ -17,7 +17,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import results
 import torch
@@ -285,9 +284,7 @@ def aims(result: dict) -> Iterator[Aim]:
     )
 
 
-def conclusions(result: dict) -> dict:
-    """What is written beside the measured values."""
-    return {"aims": [asdict(aim) for aim in aims(result)]}
+conclusions = results.stating(aims)
 
 
 def main() -> None:

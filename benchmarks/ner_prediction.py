@@ -19,7 +19,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -156,9 +155,7 @@ def aims(result: dict) -> Iterator[Aim]:
         )
 
 
-def conclusions(result: dict) -> dict:
-    """What is written beside the measured values."""
-    return {"aims": [asdict(aim) for aim in aims(result)]}
+conclusions = results.stating(aims)
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ import math
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import gymnasium
 import numpy as np
@@ -104,9 +103,7 @@ def aims(result: dict) -> Iterator[Aim]:
         )
 
 
-def conclusions(result: dict) -> dict:
-    """What is written beside the measured values."""
-    return {"aims": [asdict(aim) for aim in aims(result)]}
+conclusions = results.stating(aims)
 
 
 def main() -> None:

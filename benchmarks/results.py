@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from babyagi_course.lessons import versions, write_atomically
+from babyagi_course.measured import Aim
 from babyagi_course.running import machine
 
 MINILM = "all-MiniLM-L6-v2, embedded"
@@ -61,9 +63,14 @@ def concluded(result: dict, conclusions: Callable[[dict], dict] | None) -> dict:
     """A result with what follows from its measured values.
 
     That is the `markdown` that the book shows of it, in lines, and what the benchmark's own `conclusions` return: its
-    `aims` (a list of `Aim`, as dictionaries), another `markdown`, or what a page computes with.
+    `aims`, another `markdown`, or what a page computes with.
     """
     return result | {"markdown": markdown(result)} | (conclusions(result) if conclusions else {})
+
+
+def stating(aims: Callable[[dict], Iterable[Aim]]) -> Callable[[dict], dict]:
+    """The conclusions of a benchmark that states aims."""
+    return lambda result: {"aims": [asdict(aim) for aim in aims(result)]}
 
 
 def markdown(result: dict) -> list[str]:

@@ -19,7 +19,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import results
@@ -93,9 +92,7 @@ def aims(result: dict) -> Iterator[Aim]:
     )
 
 
-def conclusions(result: dict) -> dict:
-    """What is written beside the measured values."""
-    return {"aims": [asdict(aim) for aim in aims(result)]}
+conclusions = results.stating(aims)
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import results
@@ -86,9 +85,7 @@ def aims(result: dict) -> Iterator[Aim]:
         yield Aim(work, "", "", minutes(seconds), "", aim, seconds < limit)
 
 
-def conclusions(result: dict) -> dict:
-    """What is written beside the measured values."""
-    return {"aims": [asdict(aim) for aim in aims(result)]}
+conclusions = results.stating(aims)
 
 
 def main() -> None:

@@ -88,8 +88,9 @@ def test_every_published_result_concludes_what_its_script_concludes_now(path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"title": "T"', r"made_up\.json cannot be read .* run benchmarks/made_up\.py"),
+        ('{"title": "T"', r"made_up\.json cannot be read .* run its program"),
         ('{"title": "T"}', r"made_up\.json lacks markdown"),
+        ('{"title": "T", "markdown": [], "aims": [{"work": "all of it"}]}', r"T: .*missing 6 required .*restate\.py"),
     ],
 )
 def test_a_damaged_result_is_named(tmp_path, text, said):

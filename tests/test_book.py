@@ -671,8 +671,11 @@ def test_the_guide_computes_what_a_hub_needs_from_what_was_measured(tmp_path):
     table = parts.classroom([lesson], notebooks, path).replace("\u00a0", " ")
     assert "| learners | memory, lesson 0 |" in table and "| 100 | 50 GB | 200 GB | 20 | 50 |" in table
     assert "Measured: six learners, each alone." in table
+    path.write_text(json.dumps({"learner": {"lesson": "lesson 0"}}))
+    with pytest.raises(CourseError, match=r"hub\.json: .*missing 3 required .*restate\.py"):
+        parts.classroom([lesson], notebooks, path)
     path.write_text("{}")
-    with pytest.raises(CourseError, match=r"hub\.json lacks learner.* run benchmarks/hub\.py"):
+    with pytest.raises(CourseError, match=r"hub\.json lacks learner.* run its program in"):
         parts.classroom([lesson], notebooks, path)
     path.unlink()
     with pytest.raises(CourseError, match=r"hub\.json cannot be read"):
