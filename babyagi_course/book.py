@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from babyagi_course import dependencies, pages
+from babyagi_course import pages, parts
 from babyagi_course.lessons import Course, CourseError, source, write_atomically
 from babyagi_course.links import Links
 from babyagi_course.refreshing import merge
@@ -170,17 +170,10 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
             if cell["cell_type"] == "markdown":
                 cell["source"] = pages.relinked(source(cell), f"notebooks/{lesson.path.name}", course.root, links)
         write_atomically(staged / "notebooks" / lesson.path.name, json.dumps(page, ensure_ascii=False))
-    parts = {
-        "<!-- results -->": lambda: (
-            pages.results(course.lessons, lessons) + "\n\n" + pages.published(course.root / "benchmarks")
-        ),
-        "<!-- dependencies -->": lambda: dependencies.tables(course.root),
-        "<!-- striking -->": lambda: pages.striking(lessons["04_ner_finetuning"]),
-    }
+    computed = parts.of(course, lessons)
     for path in staged.glob("*.md"):
         text = pages.relinked(path.read_text(encoding="utf-8"), f"book/{path.name}", course.root, links)
-        text = pages.guide(pages.filled(text, parts), course, lessons)
-        write_atomically(path, pages.drawn(text, staged))
+        write_atomically(path, pages.drawn(parts.filled(text, computed), staged))
 
 
 def _lessons(course: Course, out: Path) -> dict[str, dict]:

@@ -1,7 +1,7 @@
 """The course's dependencies for a page of the book: the purpose, licence and release date of each.
 
-Each fact has one source. `pyproject.toml` declares a package, with a comment that says what it is for.
-`constraints.txt` has the pinned version. `book/dependencies.yml` has the rest.
+Each fact has one source. `pyproject.toml` declares a package, `constraints.txt` has the pinned version, and
+`book/dependencies.yml` has the rest.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any
 from babyagi_course.lessons import CourseError
 from babyagi_lib.basics import strict_yaml
 
-FACTS = "book/dependencies.yml"
-REQUIREMENT = re.compile(r'^ +"([^"]+)",(?: +# (.+))?$', re.MULTILINE)
-EXTRA = re.compile(r"^([\w-]+) = \[ +# (.+)$", re.MULTILINE)
+FACTS, PYPROJECT = "book/dependencies.yml", "pyproject.toml"
+COURSE = "course"  # the group of what is no extra
 PIN = re.compile(r"^([\w.-]+)==(\S+)$", re.MULTILINE)
 
 
@@ -52,29 +51,29 @@ def read(root: Path) -> list[Dependency]:
     """Every direct dependency of a checkout, group by group.
 
     Raises:
-        CourseError: one without a comment, a pin, a licence or the day of its release; the message says where to add it.
+        CourseError: one without a purpose, a pin, a licence or the day of its release; the message says where to add it.
     """
     facts = _facts(root)
     pins = {_canonical(name): pin for name, pin in PIN.findall(_text(root / "constraints.txt"))}
-    declared = [*_in_pyproject(root), *_elsewhere(facts)]
-    unknown = facts["packages"].keys() - {_canonical(name) for _, _, name, _ in declared}
+    declared = [*_in_pyproject(root, facts["groups"]), *_elsewhere(facts["elsewhere"])]
+    unknown = facts["packages"].keys() - {_canonical(name) for _, _, name in declared}
     if unknown:
         raise CourseError(f"{FACTS}: {', '.join(sorted(unknown))}: nothing in the course declares that")
     found = []
-    for file, group, name, why in declared:
-        key = _canonical(name)
-        pin = pins.get(key) or _npm_pin(_text(root / file), name)
-        about = facts["packages"].get(key, {"licence": "", "releases": {}})
+    for file, group, name in declared:
+        about = facts["packages"].get(_canonical(name))
+        if about is None:
+            raise CourseError(f"{FACTS}: {name}: expected why the course needs it, its licence and releases")
+        pin = pins.get(_canonical(name)) or _npm_pin(_text(root / file), name)
         releases, behind = about["releases"], about.get("behind", "")
-        if not why:
-            raise CourseError(f"{file}: {name} needs a comment behind it that says what it is for")
         if not pin:
             raise CourseError(f"{file}: {name} has no exact version, neither there nor in constraints.txt")
         if pin not in releases:
-            raise CourseError(f"{FACTS}: {name}: expected its licence, and the day on which release {pin} appeared")
+            raise CourseError(f"{FACTS}: {name}: expected the day on which release {pin} appeared")
         newest = max(releases, key=releases.get)
         if bool(behind) != (newest != pin):
             raise CourseError(f"{FACTS}: {name}: `behind` says why {pin} is not the newest, where it is not")
+        why = about["why"] if file == PYPROJECT else f"{about['why']} (`{file}`)"
         versions = (pin, releases[pin], newest, releases[newest])
         found.append(Dependency(name, group, why, about["licence"], *versions, behind))
     return found
@@ -103,35 +102,34 @@ def _said(day: date) -> str:
     return f"{day.day}\u00a0{day:%b}\u00a0{day.year}"
 
 
-def _in_pyproject(root: Path) -> Iterator[tuple[str, str, str, str]]:
-    """File, group, name and comment of what `pyproject.toml` declares."""
+def _in_pyproject(root: Path, purposes: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """File, group and name of what `pyproject.toml` declares.
+
+    Raises:
+        CourseError: an extra without a purpose, or a purpose without an extra.
+    """
     from packaging.requirements import Requirement
 
-    text = _text(root / "pyproject.toml")
-    comments, about, project = (
-        dict(REQUIREMENT.findall(text)),
-        dict(EXTRA.findall(text)),
-        tomllib.loads(text)["project"],
-    )
-    groups = {"The course itself: what every lesson may use": project["dependencies"]}
-    for extra, requirements in project["optional-dependencies"].items():
-        groups[f"The extra `{extra}`: {about.get(extra, '')}"] = requirements
+    project = tomllib.loads(_text(root / PYPROJECT))["project"]
+    extras = project["optional-dependencies"]
+    if different := purposes.keys() ^ {COURSE, *extras}:
+        raise CourseError(
+            f"{FACTS}: groups: expected {COURSE} and each extra of {PYPROJECT}; look at {sorted(different)}"
+        )
+    groups = {f"The course itself: {purposes[COURSE]}": project["dependencies"]}
+    for extra, requirements in extras.items():
+        groups[f"The extra `{extra}`: {purposes[extra]}"] = requirements
     for group, requirements in groups.items():
         for requirement in requirements:
             name = Requirement(requirement).name
             if name != project["name"]:  # an extra that is made of others
-                yield "pyproject.toml", group, name, comments.get(requirement, "")
+                yield PYPROJECT, group, name
 
 
-def _elsewhere(facts: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _elsewhere(files: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     """The same of what other files declare."""
-    for name, about in facts["elsewhere"].items():
-        yield (
-            about["file"],
-            "Elsewhere: declared in the files that need them",
-            name,
-            f"{about['why']} (`{about['file']}`)",
-        )
+    for name, file in files.items():
+        yield file, "Elsewhere: declared in the files that need them", name
 
 
 def _npm_pin(text: str, name: str) -> str:
@@ -151,22 +149,24 @@ def _facts(root: Path) -> dict[str, Any]:
         facts = strict_yaml.read(path)
     except ValueError as error:
         raise CourseError(f"{path}: {error}") from error
-    kinds = {"asked": date, "packages": dict, "elsewhere": dict}
+    kinds = {"asked": date, "groups": dict, "packages": dict, "elsewhere": dict}
     if not isinstance(facts, dict) or {key: type(value) for key, value in facts.items()} != kinds:
-        raise CourseError(f"{path}: expected asked (a day), packages and elsewhere")
+        raise CourseError(f"{path}: expected asked (a day), groups, packages and elsewhere")
     for name, about in facts["packages"].items():
         if not _is_package(about):
-            raise CourseError(f"{path}: {name}: expected a licence, releases (version: day) and perhaps `behind`")
-    for name, about in facts["elsewhere"].items():
-        if not isinstance(about, dict) or set(about) != {"file", "why"}:
-            raise CourseError(f"{path}: {name}: expected file and why")
+            raise CourseError(f"{path}: {name}: expected why, a licence, releases (version: day) and perhaps `behind`")
+    for name, said in (*facts["groups"].items(), *facts["elsewhere"].items()):
+        if not isinstance(said, str) or not said:
+            raise CourseError(f"{path}: {name}: expected what the group is for, or the file that declares the package")
     return facts
 
 
 def _is_package(about: Any) -> bool:
+    texts = {"why", "licence"}
     return (
         isinstance(about, dict)
-        and {"licence", "releases"} <= set(about) <= {"licence", "releases", "behind"}
+        and texts | {"releases"} <= set(about) <= texts | {"releases", "behind"}
+        and all(isinstance(about[key], str) and about[key] for key in texts)
         and isinstance(about["releases"], dict)
         and all(isinstance(v, str) and isinstance(day, date) for v, day in about["releases"].items())
     )

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from babyagi_course import pages
+from babyagi_course import parts
 from babyagi_course.lessons import DIFFICULTY, Course, CourseError, Lesson, cannot_write, source, tags
 from babyagi_course.links import Links
 from babyagi_lib.basics.whole import whole_file
@@ -305,7 +305,8 @@ def _readme(course: Course, what: str) -> str:
 def _guide(course: Course, links: Links) -> str:
     """The teaching guide as it reads outside of the book."""
     text = (course.root / "book" / "teaching.md").read_text(encoding="utf-8")
-    text = pages.guide(text, course, {lesson.name: lesson.notebook for lesson in course.lessons})
+    notebooks = {lesson.name: lesson.notebook for lesson in course.lessons}
+    text = parts.filled(text, parts.of(course, notebooks))
     text = text.replace("](../notebooks/", "](notebooks/")
     return text.replace("](results.md)", f"]({links.site}results.html)")
 

@@ -1,4 +1,4 @@
-"""What the pages of the book say: lessons made ready for a page, and what is put together from all of them.
+"""Lessons and Markdown files made ready for a page of the book.
 
 The sources are the notebooks and the Markdown files of `book/`, as they are read in the repository.
 """
@@ -8,18 +8,14 @@ from __future__ import annotations
 import base64
 import copy
 import html
-import json
-import math
 import posixpath
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from babyagi_course import aims, loglog
-from babyagi_course.lessons import Course, CourseError, Lesson, figures, lasting_outputs, source, tags
+from babyagi_course.lessons import CourseError, Lesson, lasting_outputs, source, tags
 from babyagi_course.links import LAUNCH, Links
-from babyagi_course.tables import gigabytes, minutes, with_cost
+from babyagi_course.tables import with_cost
 from babyagi_lib.learner.publishing import MIME
 
 LONG = 30  # lines of code that a page shows at once; more are folded
@@ -170,104 +166,6 @@ def relinked(text: str, page: str, root: Path, links: Links) -> str:
     return LINK.sub(place, text)
 
 
-def guide(text: str, course: Course, notebooks: dict[str, dict]) -> str:
-    """The teaching guide with its two computed tables: what lessons take, and what a class on a hub needs."""
-    parts = {
-        "<!-- timetable -->": lambda: timetable(course.lessons, notebooks),
-        "<!-- hub -->": lambda: classroom(course.lessons, notebooks, course.root / "benchmarks"),
-    }
-    return filled(text, parts)
-
-
-def filled(text: str, parts: dict[str, Callable[[], str]]) -> str:
-    """The text with each mark that stands in it replaced by its part; the others are not computed."""
-    for mark, part in parts.items():
-        if mark in text:
-            text = text.replace(mark, part())
-    return text
-
-
-def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
-    """Markdown of what each lesson takes: to read, to solve, to run."""
-    rows = ["| lesson | to read | exercises | to run | peak memory |", "|---|---|---|---|---|"]
-    read, solve, run = 0, 0, 0.0
-    for lesson in lessons:
-        notebook = pages[lesson.name]
-        cost, takes = notebook["metadata"]["babyagi"], effort(lesson)
-        times = (f"{takes.reading} min", f"{takes.solving} min", minutes(cost["seconds"]))
-        rows.append(_row(_link(lesson), *times, _memory(cost)))
-        read, solve, run = read + takes.reading, solve + takes.solving, run + cost["seconds"]
-    rows.append(_row("all of them", f"{read / 60:.1f} h", f"{solve / 60:.1f} h", minutes(run), ""))
-    note = (
-        "The times to read and for the exercises are our estimates for one learner. Run time and memory were measured for "
-        "a whole notebook, including the start of its kernel, on the machine that the page of [results](results.md) names."
-    )
-    return "\n".join(rows) + "\n\n" + note
-
-
-def classroom(lessons: list[Lesson], pages: dict[str, dict], benchmarks: Path) -> str:
-    """Markdown of the memory and cores that a hub needs for a class, computed from what `make hub-test` measured.
-
-    Raises:
-        CourseError: it has not been run with a CPU limit.
-    """
-    try:
-        result = json.loads((benchmarks / "hub.json").read_text(encoding="utf-8"))
-        [measured] = [run for run in result["runs"] if run["cpu_limit"] == "1"]
-    except (OSError, ValueError, KeyError) as error:
-        raise CourseError(f"{benchmarks / 'hub.json'}: expected one run with CPU limit 1; run make hub-test") from error
-    costs = [pages[lesson.name]["metadata"]["babyagi"] for lesson in lessons]
-    longest, largest = max(cost["seconds"] for cost in costs), max(cost["peak_memory_mb"] for cost in costs)
-    heads = ("learners", "memory, lesson 0", "memory, any lesson", "cores, lesson 0", "cores, longest lesson")
-    rows = [_row(*heads), "|---" * len(heads) + "|"]
-    for learners in (20, 100, 500):
-        rows.append(
-            _row(
-                str(learners),
-                f"{learners * measured['memory_a_learner_gb']:.0f} GB",
-                f"{learners * largest / 1024:.0f} GB",
-                str(math.ceil(learners * measured["core_seconds_a_learner"] / 120)),
-                str(math.ceil(learners * longest * 2 / 600)),
-            )
-        )
-    note = (
-        f"Measured: {result['data']}, with one thread each: {measured['seconds']:.0f} seconds on two cores, "
-        f"{measured['memory_a_learner_gb']:.2f} GB for each learner. The rest is computed from this and from the table at the "
-        "top of this page. Memory is for everybody at the same time. Cores are such that everybody who starts at the same "
-        "moment gets through lesson 0 in two minutes, and through the longest lesson in ten. If you can wait twice as "
-        "long, half the cores are enough."
-    )
-    return "\n".join(rows) + "\n\n" + note
-
-
-def striking(notebook: dict) -> str:
-    """HTML of the front page's figure: the article's score beside what lesson 4 measured, as bars with their values.
-
-    Raises:
-        CourseError: the lesson no longer publishes one of the figures.
-    """
-    found = {figure["name"]: figure for figure in figures(notebook)}
-    bars = [("“F1”, as the article prints it", 0.973, "printed")]
-    for name, label in (
-        ("always_o", "words right, by a program that never finds a name"),
-        ("token_accuracy", "words right, by a model trained as in lesson 4"),
-        ("entity_f1", "F1 over whole names, by the same model"),
-        ("entity_f1_misaligned", "F1 over whole names, trained on the labels that the article's code makes"),
-    ):
-        if name not in found:
-            raise CourseError(f"the front page shows {name}, which lesson 4 no longer publishes")
-        bars.append((label, found[name]["value"], "measured"))
-    rows = [
-        f'<tr class="{kind}"><th scope="row">{html.escape(label)}</th>'
-        f'<td style="--share: {share:.4f}"><span>{share:.1%}</span></td></tr>'
-        for label, share, kind in bars
-    ]
-    caption = f"Measured on {html.escape(found['entity_f1']['on'])}, by the run that this book shows"
-    return "\n".join(
-        ['<table class="bars">', f"<caption>{caption}</caption>", "<tbody>", *rows, "</tbody>", "</table>"]
-    )
-
-
 def drawn(text: str, folder: Path) -> str:
     """Markdown with each image of an SVG file replaced by the drawing itself, whose links and colours then work."""
 
@@ -278,75 +176,3 @@ def drawn(text: str, folder: Path) -> str:
         return f'<figure class="drawing">\n{svg}\n</figure>'
 
     return re.sub(r"!\[([^\]]*)\]\(([^()\s]+\.svg)\)", drawing, text)
-
-
-def results(lessons: list[Lesson], pages: dict[str, dict]) -> str:
-    """Markdown of the results page: what each lesson took, and every figure it measured."""
-    cost_rows, sections = [], []
-    for lesson in lessons:
-        notebook = pages[lesson.name]
-        cost = notebook["metadata"]["babyagi"]
-        cost_rows.append(_row(_link(lesson), minutes(cost["seconds"]), _memory(cost), cost["machine"], cost["date"]))
-        rows = [f"| {f['label']} | {f['text']} | {f['on']} |" for f in figures(notebook)]
-        if not rows:
-            continue
-        packages = ", ".join(f"{name} {version}" for name, version in cost["versions"].items())
-        sections.append(
-            "\n".join(
-                [
-                    f"## {lesson.title}",
-                    "",
-                    "| measured | value | on |",
-                    "|---|---|---|",
-                    *rows,
-                    "",
-                    f"Versions: {packages}.",
-                ]
-            )
-        )
-    head = ["| lesson | time | peak memory | machine | date |", "|---|---|---|---|---|", *cost_rows]
-    return "\n".join(head) + "\n\n" + "\n\n".join(sections)
-
-
-def _link(lesson: Lesson) -> str:
-    """A link to a lesson by the first half of its title, such as "Lesson 4. Finding names"."""
-    return f"[{lesson.title.partition(':')[0]}](notebooks/{lesson.path.name})"
-
-
-def _memory(cost: dict) -> str:
-    return gigabytes(cost["peak_memory_mb"])
-
-
-def _row(first: str, *rest: str) -> str:
-    """A row of a Markdown table whose short cells are not broken over lines."""
-    kept = [text.replace(" ", "\u00a0") if len(text) < 12 else text for text in rest]
-    return "| " + " | ".join((first, *kept)) + " |"
-
-
-def promised(benchmarks: Path) -> str:
-    """Markdown of what the course aims at beside what people would use instead, and what stands in the way of the rest."""
-    rows = aims.rows(benchmarks)
-    table = [_row(*aims.HEADS), "|---" * len(aims.HEADS) + "|", *(_row(*row.cells) for row in rows)]
-    notes = [f"*{row.work}, beside {row.peer}:* {row.hindrance}" for row in rows if row.hindrance]
-    return "\n\n".join(["## Beside what people would use instead", "\n".join(table), *notes])
-
-
-def published(benchmarks: Path) -> str:
-    """Markdown of the measurements that take longer than a lesson: what they were made for, then each result file.
-
-    A file is one table with a row per run, and drawings of its series where it has some.
-    """
-    sections = [promised(benchmarks)]
-    for path in sorted(benchmarks.glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        columns = dict.fromkeys(key for run in result["runs"] for key in run if key != "name")
-        rows = [
-            "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
-            "|---" * (len(columns) + 1) + "|",
-            *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in result["runs"]),
-        ]
-        packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-        note = f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
-        parts = ["\n".join(rows), note, *([loglog.drawings(result)] if "curves" in result else [])]
-        sections.append("\n\n".join([f"## Published run: {result['title']}", *parts]))
-    return "\n\n".join(sections)

@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import loglog
 import numpy as np
 import psutil
 import results
@@ -152,6 +153,11 @@ def curves(runs: list[dict]) -> list[dict]:
     return found
 
 
+def conclusions(result: dict) -> dict:
+    """What is written beside the measured values: the book shows a drawing of each curve under the table."""
+    return {"markdown": [*results.markdown(result), "", *loglog.drawings(result)]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("corpus", nargs="?", default="newswire", help="folder with CoNLL-2003's train, valid and test")
@@ -182,6 +188,7 @@ def main() -> None:
         settings={"steps": STEPS, "states": USUAL_STATES, "runs": USUAL_RUNS, "repeats": arguments.repeats},
         curves=curves(runs),
         runs=runs,
+        conclusions=conclusions,
     )
 
 

@@ -24,6 +24,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,7 @@ import results
 import websocket
 
 from babyagi_course.lessons import Course, Lesson, source
+from babyagi_course.measured import Learner
 
 HERE = Path(__file__).resolve().parent
 PROXY = "configurable-http-proxy@5.3.0"
@@ -193,6 +195,25 @@ def classroom(learners: int, lesson: Lesson, limit: str, command: str) -> dict:
     }
 
 
+def conclusions(result: dict) -> dict:
+    """What is written beside the measured values: what one learner needs, of which the teaching guide computes a class.
+
+    It is that of a learner with one core, as the guide recommends; without such a run there is none.
+    """
+    for run in result["runs"]:
+        if run["cpu_limit"] == "1":
+            cores = result["machine"].partition(",")[0]
+            learner = Learner(
+                lesson=result["data"].partition(".")[0].lower(),
+                memory_gb=run["memory_a_learner_gb"],
+                core_seconds=run["core_seconds_a_learner"],
+                measured=f"{result['data']}, with one thread each: {run['seconds']:.0f} seconds on {cores}, "
+                f"{run['memory_a_learner_gb']:.2f} GB for each learner",
+            )
+            return {"learner": asdict(learner)}
+    return {}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--learners", type=int, default=6)
@@ -214,6 +235,7 @@ def main() -> None:
         runs=runs,
         packages=["jupyterhub"],
         proxy=PROXY,
+        conclusions=conclusions,
     )
 
 

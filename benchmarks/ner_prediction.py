@@ -18,7 +18,7 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,14 @@ import results
 import torch
 from ner_finetuning import OURS, Setting, ours
 
+from babyagi_course.measured import Aim
 from babyagi_lib.sources.encoders import embedded_folder
 from babyagi_lib.text import iob2, wordpieces
 from babyagi_lib.training.prediction import predict
 
 Tags = list[list[str]]
+
+TIMES, CLOSE = 5, 0.005  # the aims: how much faster than the peer, and how close the F1
 
 
 class Trained:
@@ -132,6 +135,29 @@ def agreement(one: Tags, other: Tags) -> float:
     return sum(same) / len(same)
 
 
+def aims(result: dict) -> Iterator[Aim]:
+    """What a result says about the aims."""
+    runs = results.by_name(result)
+    for work, peer in (
+        ("prediction", "the pipeline"),
+        ("prediction", "the pipeline, batch_size=64"),
+        ("evaluation", "the Trainer and seqeval"),
+    ):
+        ours, theirs = runs[f"{work}, this course"], runs[f"{work}, {peer}"]
+        yield Aim(
+            f"{work} of names, sentences/s and F1",
+            peer,
+            f"{theirs['sentences_per_second']:,.0f}, {theirs['entity_f1']:.3f}",
+            f"{ours['sentences_per_second']:,.0f}, {ours['entity_f1']:.3f}",
+            results.times(theirs["ratio"]),
+            f"{TIMES}×, the same F1",
+            theirs["ratio"] >= TIMES and abs(ours["entity_f1"] - theirs["entity_f1"]) < CLOSE,
+        )
+
+
+conclusions = results.stating(aims)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("corpus", nargs="?", default="newswire", help="folder with CoNLL-2003's train, valid and test")
@@ -149,6 +175,7 @@ def main() -> None:
         settings={"ours": OURS, "repeats": arguments.repeats},
         sentences_with_the_same_pieces=sum(of_text == window["input_ids"] for of_text, window in pieces),
         runs=runs,
+        conclusions=conclusions,
     )
 
 

@@ -15,16 +15,19 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Iterator
 
 import gymnasium
 import numpy as np
 import results
 
+from babyagi_course.measured import Aim
 from babyagi_lib.rl import exact, tabular
 from babyagi_lib.rl.mdp import MDP, from_gymnasium
 
 RUNS, PLAIN_RUNS, REPEATS = 256, 16, 3
 GAMMA, EPSILON = 0.99, 0.1
+TIMES, RATE = 20, 1e6  # the aims: how much faster than the peer, and updates per second
 WORK = {  # name: environment, its options, steps in each run, step size
     "FrozenLake 4x4, slippery": ("FrozenLake-v1", {}, 20_000, 0.1),
     "Taxi": ("Taxi-v4", {}, 50_000, 1.0),
@@ -85,6 +88,24 @@ def compare(name: str) -> dict:
     return row
 
 
+def aims(result: dict) -> Iterator[Aim]:
+    """What a result says about the aims, one for each world."""
+    for run in result["runs"]:
+        plain, together = run["plain_updates_per_second"], run["together_updates_per_second"]
+        yield Aim(
+            f"Q-learning, {run['name']}, updates/s",
+            "a loop over gymnasium",
+            f"{plain:,}",
+            f"{together:,}",
+            results.times(run["ratio"]),
+            f"{TIMES}×, and {RATE / 1e6:.0f} million",
+            run["ratio"] >= TIMES and together >= RATE,
+        )
+
+
+conclusions = results.stating(aims)
+
+
 def main() -> None:
     started = time.perf_counter()
     runs = []
@@ -100,6 +121,7 @@ def main() -> None:
         settings={"runs": RUNS, "plain_runs": PLAIN_RUNS, "repeats": REPEATS, "gamma": GAMMA, "epsilon": EPSILON},
         seconds=round(time.perf_counter() - started),
         runs=runs,
+        conclusions=conclusions,
     )
 
 

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from babyagi_course.lessons import versions, write_atomically
+from babyagi_course.measured import Aim
 from babyagi_course.running import machine
 
 MINILM = "all-MiniLM-L6-v2, embedded"
 
 
 def write(
-    name: str, *, title: str, data: str, model: str, runs: list[dict], packages: Iterable[str] = (), **more: Any
+    name: str,
+    *,
+    title: str,
+    data: str,
+    model: str,
+    runs: list[dict],
+    packages: Iterable[str] = (),
+    conclusions: Callable[[dict], dict] | None = None,
+    **more: Any,
 ) -> None:
-    """Write `name.json`: what was measured, and on which machine, when, and with which versions.
+    """Write `name.json`: what was measured, on which machine, when, with which versions, and what the book shows of it.
 
     Args:
         name: of the file, without its ending.
@@ -27,6 +37,7 @@ def write(
         model: which model, in words.
         runs: a row of the table each, with its `name`.
         packages: whose versions are recorded beside the course's own, such as a peer's.
+        conclusions: see `concluded`.
         more: what else is kept, such as settings.
     """
     result = {
@@ -39,4 +50,47 @@ def write(
         **more,
         "runs": runs,
     }
-    write_atomically(Path(__file__).with_name(f"{name}.json"), json.dumps(result, indent=1) + "\n")
+    save(name, concluded(result, conclusions))
+
+
+def save(name: str, result: dict) -> None:
+    """Write `name.json` beside this file."""
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(Path(__file__).with_name(f"{name}.json"), text)
+
+
+def concluded(result: dict, conclusions: Callable[[dict], dict] | None) -> dict:
+    """A result with what follows from its measured values.
+
+    That is the `markdown` that the book shows of it, in lines, and what the benchmark's own `conclusions` return: its
+    `aims`, another `markdown`, or what a page computes with.
+    """
+    return result | {"markdown": markdown(result)} | (conclusions(result) if conclusions else {})
+
+
+def stating(aims: Callable[[dict], Iterable[Aim]]) -> Callable[[dict], dict]:
+    """The conclusions of a benchmark that states aims."""
+    return lambda result: {"aims": [asdict(aim) for aim in aims(result)]}
+
+
+def markdown(result: dict) -> list[str]:
+    """Lines of Markdown: a table with a row for each run, and how it was measured."""
+    columns = dict.fromkeys(key for run in result["runs"] for key in run if key != "name")
+    packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return [
+        "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
+        "|---" * (len(columns) + 1) + "|",
+        *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in result["runs"]),
+        "",
+        f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}.",
+    ]
+
+
+def by_name(result: dict) -> dict[str, dict]:
+    """The runs of a result by their names."""
+    return {run["name"]: run for run in result["runs"]}
+
+
+def times(ratio: float) -> str:
+    """A ratio in words, such as "7.9×"."""
+    return f"{ratio:.1f}×"

@@ -4,8 +4,8 @@
 
 Every start is a process of its own. They take turns, so that a busy moment of the machine hits all of them, and the first
 turn, which warms the disk's cache, does not count. What is reported is the median of the turns, and the median of what a
-start took longer than its peer in the same turn. The result goes to `startup.json` beside this file. Six minutes; run it
-with nothing else running.
+start took longer than its peer in the same turn. The result goes to `startup.json` beside this file. A quarter of an
+hour; run it with nothing else running.
 """
 
 from __future__ import annotations
@@ -18,23 +18,27 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import results
 
 import babyagi_lib
-from babyagi_lib import rl
+from babyagi_course.measured import Aim
 
 TOOL = Path(sys.executable).with_name("babyagi")
 TORCH, NOTHING = "import torch", "python, doing nothing"
-HELP = {"help of the tool": ["--help"], "help of its command run": ["run", "--help"]}
+TOOLS_HELP = "help of the tool"
+HELP = {TOOLS_HELP: ["--help"], "help of its command run": ["run", "--help"]}
+# The aims: seconds that these imports may take more than torch's, and that the tool's help may take.
+AIMED = ("babyagi_lib", "babyagi_lib.training.loop")
+MORE, LIMIT = 0.1, 0.3
 
 
-def teaching_modules() -> list[str]:
-    """The library and what a notebook can import of it: everything but the tool."""
-    tops = [module.name for module in pkgutil.iter_modules(babyagi_lib.__path__) if module.name != "course"]
-    learners = [f"rl.{module.name}" for module in pkgutil.iter_modules(rl.__path__)]
-    return ["babyagi_lib", *(f"babyagi_lib.{name}" for name in (*tops, *learners))]
+def modules() -> list[str]:
+    """The library and every module of it that a notebook can import."""
+    found = pkgutil.walk_packages(babyagi_lib.__path__, "babyagi_lib.")
+    return ["babyagi_lib", *(module.name for module in found if not module.ispkg)]
 
 
 def starts() -> dict[str, tuple[list[str], str]]:
@@ -42,7 +46,7 @@ def starts() -> dict[str, tuple[list[str], str]]:
     python = [sys.executable, "-c"]
     return (
         {NOTHING: ([*python, "pass"], NOTHING), TORCH: ([*python, TORCH], TORCH)}
-        | {f"import {module}": ([*python, f"import {module}"], TORCH) for module in teaching_modules()}
+        | {f"import {module}": ([*python, f"import {module}"], TORCH) for module in modules()}
         | {name: ([str(TOOL), *arguments], NOTHING) for name, arguments in HELP.items()}
     )
 
@@ -60,6 +64,35 @@ def dearest(report: str, count: int = 5) -> dict[str, float]:
     for own, name in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", report, re.MULTILINE):
         spent[name.partition(".")[0]] += int(own)
     return {name: round(own / 1000, 1) for name, own in spent.most_common(count)}
+
+
+def aims(result: dict) -> Iterator[Aim]:
+    """What a result says about the aims."""
+    runs = results.by_name(result)
+    for module in result["settings"]["aimed"]:
+        run = runs[f"import {module}"]
+        yield Aim(
+            f"import {module}",
+            TORCH,
+            f"{runs[TORCH]['seconds']:.2f} s",
+            f"{run['seconds']:.2f} s",
+            f"{run['more_than_torch']:+.2f} s",
+            f"{MORE:+} s at most",
+            run["more_than_torch"] <= MORE,
+        )
+    run = runs[TOOLS_HELP]
+    yield Aim(
+        TOOLS_HELP,
+        NOTHING,
+        f"{runs[NOTHING]['seconds']:.2f} s",
+        f"{run['seconds']:.2f} s",
+        f"{run['more_than_python']:+.2f} s",
+        f"under {LIMIT} s",
+        run["seconds"] < LIMIT,
+    )
+
+
+conclusions = results.stating(aims)
 
 
 def main() -> None:
@@ -93,9 +126,10 @@ def main() -> None:
         data=f"whole processes, median of {arguments.repeats} turns; on imports the help spends most with {told}",
         model="no model",
         packages=("typer",),
-        settings={"repeats": arguments.repeats},
+        settings={"repeats": arguments.repeats, "aimed": AIMED},
         dearest_imports_of_help_in_milliseconds=imports,
         runs=runs,
+        conclusions=conclusions,
     )
 
 

@@ -11,20 +11,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from babyagi_course import aims
+from babyagi_course import measured
 
 
 def main() -> None:
-    table, found = Table(box=box.SIMPLE), aims.rows(Path(__file__).parent)
-    for head in aims.HEADS:
+    table, found = Table(box=box.SIMPLE), measured.aims(measured.all_of(Path(__file__).parent))
+    for head in measured.HEADS:
         table.add_column(head, overflow="fold")  # a narrow terminal cuts nothing off
-    for row in found:
-        table.add_row(*row.cells)
+    for aim in found:
+        table.add_row(*aim.cells)
     console = Console()
     console.print(table)
-    for row in found:
-        if row.hindrance:
-            console.print(f"{row.work}, beside {row.peer}: {row.hindrance}", highlight=False)
+    for aim in found:
+        if aim.in_the_way:
+            console.print(f"{aim.work}, beside {aim.peer}: {aim.in_the_way}", highlight=False)
 
 
 if __name__ == "__main__":

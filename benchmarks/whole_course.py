@@ -15,12 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import results
 
 from babyagi_course.lessons import CourseError
+from babyagi_course.measured import Aim
 from babyagi_course.running import peak_memory, read_report
+from babyagi_course.tables import minutes
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"from nothing": "course", "again, nothing changed": "course", "the book alone": "book"}
@@ -69,6 +72,22 @@ def measure(folder: Path) -> list[dict]:
     return runs + lessons
 
 
+def aims(result: dict) -> Iterator[Aim]:
+    """What a result says about the aims."""
+    runs = results.by_name(result)
+    for name, work, limit in (
+        ("from nothing", "every lesson and the book", 20 * 60),
+        ("again, nothing changed", "again, nothing changed", 60),
+        ("the book alone", "the book alone", 30),
+    ):
+        seconds = runs[name]["seconds"]
+        aim = "under " + (f"{limit // 60} min" if limit > 60 else f"{limit} s")
+        yield Aim(work, "", "", minutes(seconds), "", aim, seconds < limit)
+
+
+conclusions = results.stating(aims)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = clone(ROOT, Path(scratch) / "course")
@@ -79,6 +98,7 @@ def main() -> None:
         data="babyagi course in a fresh clone, again with nothing changed, then babyagi book",
         model="all that the lessons use",
         runs=runs,
+        conclusions=conclusions,
     )
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import importlib
 import json
 import os
 import re
@@ -13,15 +14,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from babyagi_course import aims, loglog
-from babyagi_course import pages as paging
+from babyagi_course import measured, parts
 from babyagi_course.lessons import Course, CourseError, figures
 from babyagi_lib.learner.publishing import MIME, Figure, bundle
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 
+import fewshot_banking77  # noqa: E402
 import growth  # noqa: E402
+import hub  # noqa: E402
+import loglog  # noqa: E402
+import q_learning  # noqa: E402
+import restate  # noqa: E402
 import results  # noqa: E402
 import same_twice  # noqa: E402
 import startup  # noqa: E402
@@ -48,12 +53,50 @@ def test_a_result_names_its_machine_and_versions_and_appears_whole(tmp_path, mon
 
 
 def test_every_result_has_its_script():
-    written = {
-        name
-        for script in BENCHMARKS.glob("*.py")
-        for name in re.findall(r'results\.write\(\s*"(\w+)"', script.read_text(encoding="utf-8"))
-    }
-    assert written >= {path.stem for path in BENCHMARKS.glob("*.json")}
+    assert restate.scripts().keys() >= {path.stem for path in BENCHMARKS.glob("*.json")}
+
+
+def test_a_result_carries_what_the_book_shows_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "results.py"))
+    runs = [{"name": "one", "tokens_per_second": 5}, {"name": "two", "share": 0.5}]
+    results.write("made_up", title="How fast", data="D", model="M", runs=runs)
+    page = parts.published(tmp_path)
+    shown = page[page.index("## Published run: How fast") :].splitlines()
+    assert shown[2:6] == ["| run | tokens per second | share |", "|---|---|---|", "| one | 5 |  |", "| two |  | 0.5 |"]
+    assert shown[7].startswith("M; D. Measured on ") and "torch 2." in shown[7]
+
+
+def test_what_a_benchmark_concludes_is_written_with_what_it_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "results.py"))
+    told = {"title": "T", "data": "D", "model": "M"}
+    results.write("made_up", **told, runs=RESULTS["q_learning"]["runs"], conclusions=q_learning.conclusions)
+    [aim] = measured.aims(measured.all_of(tmp_path))
+    assert (aim.work, aim.ours, aim.met) == ("Q-learning, Taxi, updates/s", "1,000,000", True)
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_published_result_concludes_what_its_script_concludes_now(path):
+    """So that no row, reason or table was typed, and none was left behind when a script changed."""
+
+    def without_pixels(result):  # which another matplotlib draws otherwise
+        return re.sub(r"base64,[\w+/=]+", "", json.dumps(result))
+
+    published = json.loads(path.read_text(encoding="utf-8"))
+    assert without_pixels(restate.restated(path.stem)) == without_pixels(published)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"title": "T"', r"made_up\.json cannot be read .* run its program"),
+        ('{"title": "T"}', r"made_up\.json lacks markdown"),
+        ('{"title": "T", "markdown": [], "aims": [{"work": "all of it"}]}', r"T: .*missing 6 required .*restate\.py"),
+    ],
+)
+def test_a_damaged_result_is_named(tmp_path, text, said):
+    (tmp_path / "made_up.json").write_text(text, encoding="utf-8")
+    with pytest.raises(CourseError, match=said):
+        parts.published(tmp_path)
 
 
 # The aims
@@ -115,13 +158,14 @@ RESULTS = {  # every aim just met
         ]
     },
     "startup": {
+        "settings": {"aimed": startup.AIMED},
         "runs": [
             {"name": "python, doing nothing", "seconds": 0.02},
             {"name": "import torch", "seconds": 1.8},
             {"name": "import babyagi_lib", "seconds": 0.03, "more_than_torch": -1.77},
-            {"name": "import babyagi_lib.training", "seconds": 1.9, "more_than_torch": 0.1},
+            {"name": "import babyagi_lib.training.loop", "seconds": 1.9, "more_than_torch": 0.1},
             {"name": "help of the tool", "seconds": 0.299, "more_than_python": 0.279},
-        ]
+        ],
     },
     "whole_course": {
         "runs": [
@@ -133,16 +177,24 @@ RESULTS = {  # every aim just met
 }
 
 
-def folder_of(results: dict, folder: Path) -> Path:
-    for name, result in results.items():
-        (folder / f"{name}.json").write_text(json.dumps(result), encoding="utf-8")
+def folder_of(found: dict, folder: Path) -> Path:
+    """A folder of results, each with what its script concludes from it."""
+    told = {"title": "T", "data": "D", "model": "M", "machine": "2 cores", "date": "2026-01-01", "versions": {}}
+    for name, result in found.items():
+        script = importlib.import_module(restate.scripts()[name])
+        whole = results.concluded(told | result, getattr(script, "conclusions", None))
+        (folder / f"{name}.json").write_text(json.dumps(whole), encoding="utf-8")
     return folder
 
 
+def aims_in(folder: Path) -> list[measured.Aim]:
+    return measured.aims(measured.all_of(folder))
+
+
 def test_the_aims_of_made_up_results_are_met(tmp_path):
-    rows = aims.rows(folder_of(RESULTS, tmp_path))
-    assert [row.met for row in rows] == [True] * 16
-    by_work = {row.work: row for row in rows}
+    found = aims_in(folder_of(RESULTS, tmp_path))
+    assert [aim.met for aim in found] == [True] * 16
+    by_work = {aim.work: aim for aim in found}
     tuning = by_work["fine-tuning on CoNLL-2003, three epochs, tokens/s and F1"]
     assert tuning.theirs == "100, 0.870" and tuning.ratio == "8.0×"
     few = by_work["77 intents, 8 examples of each, seconds and accuracy"]
@@ -168,7 +220,7 @@ def test_the_aims_of_made_up_results_are_met(tmp_path):
         ("q_learning", ["runs", 0, "ratio"], 19.9, "Q-learning, Taxi"),
         ("q_learning", ["runs", 0, "together_updates_per_second"], 999_000, "Q-learning, Taxi"),
         ("startup", ["runs", 2, "more_than_torch"], 0.11, "import babyagi_lib"),
-        ("startup", ["runs", 3, "more_than_torch"], 0.11, "import babyagi_lib.training"),
+        ("startup", ["runs", 3, "more_than_torch"], 0.11, "import babyagi_lib.training.loop"),
         ("startup", ["runs", 4, "seconds"], 0.3, "help of the tool"),
         ("whole_course", ["runs", 0, "seconds"], 1201, "every lesson and the book"),
         ("whole_course", ["runs", 1, "seconds"], 61, "again"),
@@ -176,51 +228,49 @@ def test_the_aims_of_made_up_results_are_met(tmp_path):
     ],
 )
 def test_what_misses_an_aim_is_said_to_miss_it(tmp_path, name, path, value, unmet):
-    results = copy.deepcopy(RESULTS)
-    place = results[name]
+    changed = copy.deepcopy(RESULTS)
+    place = changed[name]
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    [row] = [row for row in aims.rows(folder_of(results, tmp_path)) if row.met is not True]
-    assert row.met is False and row.cells[-1] == "no" and row.work.startswith(unmet)
+    [aim] = [aim for aim in aims_in(folder_of(changed, tmp_path)) if not aim.met]
+    assert aim.met is False and aim.cells[-1] == "no" and aim.work.startswith(unmet)
 
 
 def test_setfits_default_plan_is_the_peer_where_it_was_run_to_its_end():
     result = copy.deepcopy(RESULTS["fewshot_banking77"])
     result["runs"][0] |= {"seconds": 9000.0, "accuracy": 0.81}
-    [row] = aims.few_shot(result)
-    assert row.peer == "setfit, defaults" and row.theirs == "9,000 s, 0.810" and row.met is False
+    [aim] = fewshot_banking77.aims(result)
+    assert aim.peer == "setfit, defaults" and aim.theirs == "9,000 s, 0.810" and aim.met is False
 
 
-def test_what_was_not_measured_is_not_called_met(tmp_path):
-    results = {name: copy.deepcopy(RESULTS[name]) for name in RESULTS if name != "startup"}
-    missing = [row for row in aims.rows(folder_of(results, tmp_path)) if row.met is not True]
-    assert [(row.work, row.met, row.cells[-1]) for row in missing] == [
-        ("startup", None, "not measured"),
-    ]
+def test_every_script_that_states_aims_has_measured_them():
+    stating = {name for name, script in restate.scripts().items() if hasattr(importlib.import_module(script), "aims")}
+    assert stating == set(RESULTS), "each of them has a made-up result above"
+    for name in stating:
+        assert json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))["aims"]
 
 
 def test_what_stands_in_the_way_is_told_of_every_published_aim_that_is_missed_and_of_no_other():
-    rows = aims.rows(BENCHMARKS)
-    missed = {(row.work, row.peer) for row in rows if row.met is False}
-    assert missed == set(aims.STANDS_IN_THE_WAY)
-    assert not [row.work for row in rows if row.met is None], "make bench has measured all of it"
+    found = aims_in(BENCHMARKS)
+    assert [aim.work for aim in found if aim.hindrance] == [aim.work for aim in found if not aim.met]
 
 
 def test_the_printed_table_and_the_books_are_one(monkeypatch, capsys):
     """On the published results: every row, and what stands in the way of an aim that is not met."""
-    rows = aims.rows(BENCHMARKS)
-    first = rows[0]
-    monkeypatch.setitem(aims.STANDS_IN_THE_WAY, (first.work, first.peer), "Something in its way.")
-    monkeypatch.setattr(aims, "rows", lambda _: [dataclasses.replace(first, met=False), *rows[1:]])
+    first, second, *others = aims_in(BENCHMARKS)
+    missed = dataclasses.replace(first, met=False, hindrance="Something in its way.")
+    met = dataclasses.replace(second, met=True, hindrance="Nothing any more.")
+    monkeypatch.setattr(measured, "aims", lambda _: [missed, met, *others])
     monkeypatch.setenv("COLUMNS", "250")
     table.main()
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
-    page = paging.published(BENCHMARKS).replace("\u00a0", " ")
-    for row in rows[1:]:
-        assert " ".join(cell for cell in row.cells if cell) in printed
-        assert "| " + " | ".join(row.cells) + " |" in page
+    page = parts.published(BENCHMARKS).replace("\u00a0", " ")
+    for aim in (missed, met, *others):
+        assert " ".join(cell for cell in aim.cells if cell) in printed
+        assert "| " + " | ".join(aim.cells) + " |" in page
     assert printed.count("Something in its way.") == page.count("Something in its way.") == 1
+    assert "Nothing any more." not in printed + page
     assert page.index("## Beside what people would use") < page.index("## Published run")
 
 
@@ -326,16 +376,34 @@ def test_the_page_draws_a_result_that_has_curves(tmp_path):
         for against in ("sentences", "states", "runs")
         for size in (600, 1200, 2400)
     ]
-    result = {"title": "How it grows", "data": "d", "model": "m", "machine": "c", "date": "2026-01-01", "versions": {}}
-    growing = {"growth": result | {"runs": runs, "curves": growth.curves(runs)}, "q_learning": RESULTS["q_learning"]}
-    growing["q_learning"] = result | RESULTS["q_learning"]
-    page = paging.published(folder_of(growing, tmp_path))
+    growing = {
+        "growth": {"runs": runs, "curves": growth.curves(runs)},
+        "q_learning": RESULTS["q_learning"],
+    }
+    page = parts.published(folder_of(growing, tmp_path))
     captions = re.findall(r"<figcaption>(.+): exponent 1.00 ± 0.00, from", page)
     assert captions == ["training"] * 2 + ["tabular learner"] * 4
     alts = re.findall(r'<img src="data:image/png;base64,[\w+/=]+" alt="([^"]+)">', page)
     assert len(alts) == 6 and alts[0].startswith("seconds against sentences, from 85.7143 at 600 to 342.857 at 2,400;")
     html = page[page.index("<style>") : page.index("</div>")]
     assert "\n\n" not in html, "an empty line would end the HTML"
+
+
+# A class on a hub
+
+
+def test_what_a_learner_needs_is_that_of_one_with_one_core():
+    run = {"seconds": 60.4, "core_seconds_a_learner": 24.0, "memory_a_learner_gb": 0.5}
+    told = {"data": "Lesson 0. Start here: it is, by six learners", "machine": "4 CPU cores, x86_64, Linux"}
+    runs = [run | {"cpu_limit": "none", "seconds": 90.0}, run | {"cpu_limit": "1"}]
+    assert hub.conclusions(told | {"runs": runs})["learner"] == {
+        "lesson": "lesson 0",
+        "memory_gb": 0.5,
+        "core_seconds": 24.0,
+        "measured": "Lesson 0. Start here: it is, by six learners, with one thread each: 60 seconds on 4 CPU cores, 0.50 GB "
+        "for each learner",
+    }
+    assert hub.conclusions(told | {"runs": runs[:1]}) == {}
 
 
 # What makes training fast
@@ -441,13 +509,14 @@ import time:        10 |         10 | re
     assert startup.dearest(report, 2) == {"rich": 3.5, "typer": 3.0}
 
 
-def test_every_teaching_module_is_started():
+def test_every_module_of_the_library_is_started():
     names = startup.starts()
     library = BENCHMARKS.parent / "babyagi_lib"
-    for path in [*library.glob("*.py"), *(library / "rl").glob("*.py")]:
-        module = ".".join(path.relative_to(library.parent).with_suffix("").parts).removesuffix(".__init__")
-        assert f"import {module}" in names or module == "babyagi_lib.rl"
-    assert not [name for name in names if ".course" in name]
+    for path in library.rglob("*.py"):
+        module = ".".join(path.relative_to(library.parent).with_suffix("").parts)
+        assert f"import {module}" in names or path.name == "__init__.py"
+    assert {f"import {module}" for module in startup.AIMED} < set(names)
+    assert not [name for name in names if "babyagi_course" in name]
     assert {peer for _, peer in names.values()} <= set(names)
     with pytest.raises(subprocess.CalledProcessError):
         startup.seconds([sys.executable, "-c", "import no_such_module"])
@@ -475,9 +544,9 @@ def test_help_loads_neither_rich_nor_torch_nor_numpy():
 
 def checkout(root: Path) -> Path:
     """A checkout whose tool only notes where it was called, in a process that it starts elsewhere."""
-    tool = root / "babyagi_lib" / "course" / "cli.py"
-    tool.parent.mkdir(parents=True)
-    for folder in (tool.parent, tool.parent.parent):
+    tool = root / "babyagi_course" / "cli.py"
+    for folder in (tool.parent, root / "babyagi_lib"):
+        folder.mkdir(parents=True)
         (folder / "__init__.py").write_text("")
     tool.write_text(
         """

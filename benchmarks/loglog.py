@@ -1,4 +1,4 @@
-"""Measured series on two logarithmic axes, for a page of the book."""
+"""Measured series on two logarithmic axes, for the book. Used by `growth.py`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ STYLE = (
 )
 
 
-def drawings(result: dict) -> str:
-    """HTML with a drawing for each of the `curves` of a result, of the `runs` that it was fitted to."""
+def drawings(result: dict) -> list[str]:
+    """Lines of HTML with a drawing for each of the `curves` of a result, of the `runs` that it was fitted to."""
     from babyagi_lib.figures.base import png
 
     figures = []
@@ -30,8 +30,8 @@ def drawings(result: dict) -> str:
         alt = f"{y} against {curve['against']}, from {low:,g} at {first:,} to {high:,g} at {last:,}; {growth(curve)}"
         caption = f"{html.escape(curve['work'])}: {growth(curve)}"
         image = f'<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}">'
-        figures.append(f"<figure>\n{image}\n<figcaption>{caption}</figcaption>\n</figure>")
-    return "\n".join([f"<style>{STYLE}</style>", f"<p>{HOW_TO_READ}</p>", '<div class="loglogs">', *figures, "</div>"])
+        figures += ["<figure>", image, f"<figcaption>{caption}</figcaption>", "</figure>"]
+    return [f"<style>{STYLE}</style>", f"<p>{HOW_TO_READ}</p>", '<div class="loglogs">', *figures, "</div>"]
 
 
 def drawing(points: Sequence[tuple[float, float]], curve: dict, y: str) -> Figure:
