@@ -459,14 +459,19 @@ def test_the_columns_of_what_was_measured_keep_apart(page, address):
 
 def test_the_front_page_shows_what_lesson_4_measured(page, address):
     page.goto(f"{address}/index.html", wait_until="networkidle")
-    found = {f["name"]: f["value"] for f in figures(LESSONS[LESSON].notebook)}
+    found = {f["label"]: f["value"] for f in figures(LESSONS[LESSON].notebook)}
     shown = page.locator(".bars td").all_inner_texts()
-    names = ("always_o", "token_accuracy", "entity_f1", "entity_f1_misaligned")
-    assert shown[1:] == [f"{found[name]:.1%}" for name in names]
+    labels = (
+        "words right, always answering O",
+        "words right",
+        "entity F1",
+        "entity F1 with the article's labels",
+    )
+    assert shown[1:] == [f"{found[label]:.1%}" for label in labels]
     lengths = page.eval_on_selector_all(
         ".bars td", "cells => cells.map(c => parseFloat(getComputedStyle(c, '::before').width))"
     )
-    assert lengths[1] / lengths[2] == pytest.approx(found["always_o"] / found["token_accuracy"], rel=0.02)
+    assert lengths[1] / lengths[2] == pytest.approx(found[labels[0]] / found[labels[1]], rel=0.02)
 
 
 def test_the_front_page_leads_to_every_lesson_and_the_map_to_its_own(visits, page, address):
