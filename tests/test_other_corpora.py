@@ -85,7 +85,9 @@ def test_a_lesson_runs_with_another_corpus(tmp_path, lesson, name):
         tags = [tag for sentence in CORPORA[name]["test"] for _, tag in tagged(sentence)]
         assert found["words right, always answering O"]["value"] == pytest.approx(tags.count("O") / len(tags))
         assert all(f"B-{kind}" in shown for kind in TYPES[name])
-        assert ("entity F1, in training never" in found) == (name == "german"), "names that are not in train"
+        assert ("entity F1 on names that are not in train" in found) == (name == "german"), (
+            "names that are not in train"
+        )
 
 
 def test_what_cannot_work_is_said_where_it_is_known(tmp_path):
