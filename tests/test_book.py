@@ -887,3 +887,15 @@ def test_a_page_for_any_depth_names_everything_from_the_root():
 def test_the_front_page_refuses_to_show_a_figure_that_is_gone():
     with pytest.raises(CourseError, match="no longer publishes"):
         paging.striking({"cells": []})
+
+
+@pytest.mark.parametrize("lost", ["words right", "entity F1", "entity F1 with the article's labels"])
+def test_the_front_page_finds_the_figures_that_lesson_4_publishes(lost):
+    """By their labels, and none of them is lost silently."""
+    notebook = copy.deepcopy(LESSONS[LESSON].notebook)
+    assert paging.striking(notebook).count("<tr") == 5
+    for figure in figures(notebook):
+        if figure["label"] == lost:
+            figure["label"] = "another"
+    with pytest.raises(CourseError, match=f'shows "{lost}"'):
+        paging.striking(notebook)
