@@ -246,26 +246,23 @@ def striking(notebook: dict) -> str:
     Raises:
         CourseError: the lesson no longer publishes one of the figures.
     """
-    found = {figure["label"]: figure for figure in figures(notebook)}
+    found = {figure["name"]: figure for figure in figures(notebook)}
     bars = [("“F1”, as the article prints it", 0.973, "printed")]
-    for published, label in (
-        ("words right, always answering O", "words right, by a program that never finds a name"),
-        ("words right", "words right, by a model trained as in lesson 4"),
-        ("entity F1", "F1 over whole names, by the same model"),
-        (
-            "entity F1 with the article's labels",
-            "F1 over whole names, trained on the labels that the article's code makes",
-        ),
+    for name, label in (
+        ("always_o", "words right, by a program that never finds a name"),
+        ("token_accuracy", "words right, by a model trained as in lesson 4"),
+        ("entity_f1", "F1 over whole names, by the same model"),
+        ("entity_f1_misaligned", "F1 over whole names, trained on the labels that the article's code makes"),
     ):
-        if published not in found:
-            raise CourseError(f'the front page shows "{published}", which lesson 4 no longer publishes')
-        bars.append((label, found[published]["value"], "measured"))
+        if name not in found:
+            raise CourseError(f"the front page shows {name}, which lesson 4 no longer publishes")
+        bars.append((label, found[name]["value"], "measured"))
     rows = [
         f'<tr class="{kind}"><th scope="row">{html.escape(label)}</th>'
         f'<td style="--share: {share:.4f}"><span>{share:.1%}</span></td></tr>'
         for label, share, kind in bars
     ]
-    caption = f"Measured on {html.escape(found['entity F1']['on'])}, by the run that this book shows"
+    caption = f"Measured on {html.escape(found['entity_f1']['on'])}, by the run that this book shows"
     return "\n".join(
         ['<table class="bars">', f"<caption>{caption}</caption>", "<tbody>", *rows, "</tbody>", "</table>"]
     )
