@@ -52,23 +52,23 @@ def compared(entries: dict[str, dict]) -> tuple[list[dict], list[dict]]:
         for other in ("when run again", "with one thread"):
             found = differing(first["figures"], entries[other][lesson]["figures"])
             row[f"differ_{other.replace(' ', '_')}"] = len(found)
-            for name, (one, two) in found.items():
-                moved.append({"lesson": lesson, "figure": name, "run": other, "first": one, "then": two})
+            for label, (one, two) in found.items():
+                moved.append({"lesson": lesson, "figure": label, "run": other, "first": one, "then": two})
         rows += [row, *_seen(title, first["figures"], entries["with one thread"][lesson]["figures"])]
     return rows, moved
 
 
 def _seen(title: str, first: list[dict], other: list[dict]) -> list[dict]:
     """The figures, times and speeds aside, that two runs show in other digits."""
-    then = {figure["name"]: figure["text"] for figure in other}
+    then = {figure["label"]: figure["text"] for figure in other}
     return [
         {
             "name": f"{title}: {figure['label']}",
             "two_threads": figure["text"],
-            "one_thread": then.get(figure["name"], ""),
+            "one_thread": then.get(figure["label"], ""),
         }
         for figure in first
-        if not is_timing(figure) and figure["text"] != then.get(figure["name"])
+        if not is_timing(figure) and figure["text"] != then.get(figure["label"])
     ]
 
 

@@ -61,13 +61,13 @@ def smoke(lesson: str, out: Path, *settings: str) -> tuple[subprocess.CompletedP
 
 
 def measured(entry: dict) -> dict[str, dict]:
-    """What a lesson published, by name, from its entry in the report."""
-    return {figure["name"]: figure for figure in entry["figures"]}
+    """What a lesson published, by label, from its entry in the report."""
+    return {figure["label"]: figure for figure in entry["figures"]}
 
 
 BODY = """
-from babyagi_lib.learner.publishing import Figure, publish
-publish(Figure("steps", "steps taken", STEPS, "nothing", digits=0))
+from babyagi_lib.learner.publishing import publish
+publish("nothing", ("steps taken", STEPS))
 """
 
 

@@ -23,7 +23,7 @@ def test_run_reports_what_a_lesson_measured(course):
     entry = report(course)["01_one"]
     assert entry["status"] == "ok" and entry["profile"] == "cpu"
     assert entry["parameters"] == {"STEPS": 3, "RATE": 0.5, "NAME": "x"}
-    assert [(f["name"], f["value"]) for f in entry["figures"]] == [("steps", 3)]
+    assert [(f["label"], f["value"]) for f in entry["figures"]] == [("steps taken", 3)]
     assert 0 < entry["seconds"] < 120 and entry["peak_memory_mb"] > 20
     assert entry["versions"]["python"]
     executed = nbformat.read(course / "build" / "01_one.ipynb", as_version=4)

@@ -108,6 +108,18 @@ def test_some_outputs_are_compared(lesson):
     assert any("nbval-check-output" in tags(cell) for cell in code_cells(lesson))
 
 
+@each_lesson
+def test_the_table_at_the_end_is_short(lesson):
+    """One call of `publish`, ten lines with all that is computed for it, no longer than a page of the book is wide."""
+    cells = lesson.notebook["cells"]
+    start = next(i for i, cell in enumerate(cells) if "## What you measured" in source(cell))
+    end = next(i for i, cell in enumerate(cells) if "## Recap" in source(cell))
+    code = "\n".join(source(cell) for cell in cells[start:end] if cell["cell_type"] == "code")
+    assert code.count("publish(") == 1 and len(code.splitlines()) <= 10
+    assert max(map(len, code.splitlines())) <= 78
+    assert sum("publish(" in source(cell) for cell in code_cells(lesson)) == 1
+
+
 # --- exercises ---------------------------------------------------------------------------------------------
 
 
@@ -252,7 +264,7 @@ def test_another_seed_and_one_thread_come_to_the_same_conclusions(lesson):
 def test_the_same_seed_measures_the_same(lesson):
     """Every figure but times and speeds, to the last bit, from two kernels whose sets and hashes have another order."""
     (_, first), (_, second) = run_by_nbval(lesson), run_by_the_tool(lesson)
-    assert {f["name"] for f in first} == {f["name"] for f in figures(lesson.notebook)}
+    assert {f["label"] for f in first} == {f["label"] for f in figures(lesson.notebook)}
     assert differing(first, second["figures"]) == {}
 
 
@@ -262,8 +274,8 @@ def test_the_ner_lesson_runs_on_the_real_corpus(conll, tmp_path):
     done = babyagi(COURSE.root, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     entry = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["lessons"]["04_ner_finetuning"]
-    measured = {figure["name"]: figure["value"] for figure in entry["figures"]}
-    assert measured["always_o"] == pytest.approx(38323 / 46435)
+    measured = {figure["label"]: figure["value"] for figure in entry["figures"]}
+    assert measured["words right, always answering O"] == pytest.approx(38323 / 46435)
 
 
 def test_the_published_ner_run_is_what_the_lesson_says():

@@ -80,12 +80,14 @@ def test_a_lesson_runs_with_another_corpus(tmp_path, lesson, name):
     if lesson == "02":
         asked = [kind for kind in TYPES[name] if f"Which {kind} is named?" in shown]
         assert len(asked) == min(3, len(TYPES[name]))
-        assert 0 <= found["f1_everything"]["value"] <= 1
+        assert 0 <= found["entity F1, everything"]["value"] <= 1
     else:
         tags = [tag for sentence in CORPORA[name]["test"] for _, tag in tagged(sentence)]
-        assert found["always_o"]["value"] == pytest.approx(tags.count("O") / len(tags))
+        assert found["words right, always answering O"]["value"] == pytest.approx(tags.count("O") / len(tags))
         assert all(f"B-{kind}" in shown for kind in TYPES[name])
-        assert ("entity_f1_unseen" in found) == (name == "german"), "names that are not in train"
+        assert ("entity F1 on names that are not in train" in found) == (name == "german"), (
+            "names that are not in train"
+        )
 
 
 def test_what_cannot_work_is_said_where_it_is_known(tmp_path):

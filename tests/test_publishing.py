@@ -3,42 +3,103 @@
 import json
 import math
 
+import numpy as np
 import pytest
+import torch
 
-from babyagi_lib.learner.publishing import MIME, Figure, bundle, differing
+from babyagi_lib.learner.publishing import MIME, bundle, differing, is_timing
 
-F1 = Figure("entity_f1", "Entity F1 <test>", 0.87349, "MiniLM & newswire")
-SPEED = Figure("speed", "Speed", 2712.4, "here", unit="tokens/s", digits=0)
+F1 = ("Entity F1 <test>", 0.87349)
+SPEED = ("Speed", 2712.4, "tokens/s")
+RETURN = ("Return", -13.0)
+
+
+def figures(*lines):
+    """What programs read of these lines, after a notebook's trip through JSON."""
+    return json.loads(json.dumps(bundle(lines)[MIME]))["figures"]
 
 
 def test_the_three_forms_agree():
-    data = bundle((F1, SPEED))
-    assert F1.text == "0.873" and SPEED.text == "2,712 tokens/s"
-    assert [f["value"] for f in data[MIME]["figures"]] == [0.87349, 2712.4]
-    assert json.loads(json.dumps(data[MIME])) == data[MIME]
-    for text in ("0.873", "2,712 tokens/s"):
-        assert text in data["text/html"] and text in data["text/plain"]
+    data = bundle(("MiniLM & newswire", F1, SPEED, "a cliff", RETURN))
+    assert data[MIME]["figures"] == [
+        {"label": F1[0], "value": 0.87349, "unit": "", "on": "MiniLM & newswire", "text": "0.873"},
+        {"label": "Speed", "value": 2712.4, "unit": "tokens/s", "on": "MiniLM & newswire", "text": "2,712 tokens/s"},
+        {"label": "Return", "value": -13.0, "unit": "", "on": "a cliff", "text": "-13.0"},
+    ]
+    for form in ("text/html", "text/plain"):
+        parts = ["newswire", "0.873", "2,712 tokens/s", "a cliff", "-13.0"]
+        assert [data[form].count(part) for part in parts] == [1] * 5, "what it was measured on is said once"
+        assert sorted(parts, key=data[form].index) == parts
     assert "&lt;test&gt;" in data["text/html"] and "<test>" not in data["text/html"]
+    assert "MiniLM &amp; newswire" in data["text/html"]
 
 
 @pytest.mark.parametrize(
-    ("figures", "said"),
+    ("value", "text"),
     [
-        ((), "no figures"),
-        ((F1, F1), "share a name: entity_f1"),
-        ((Figure("x", "x", math.nan, "here"),), "not a finite"),
+        (0.8734, "0.873"),
+        (0.0017, "0.002"),
+        (-0.0213, "-0.021"),
+        (0.0, "0.000"),
+        (4.4e-16, "4.4e-16"),
+        (-3e-5, "-3.0e-05"),
+        (1.0, "1.00"),
+        (7.9304, "7.93"),
+        (12.34, "12.3"),
+        (-49.18, "-49.2"),
+        (627.7, "628"),
+        (2712.4, "2,712"),
+        (3, "3"),
+        (1685, "1,685"),
+        (np.float32(0.25), "0.250"),
+        (np.int64(7), "7"),
+        (torch.tensor(0.5), "0.500"),
     ],
 )
-def test_what_cannot_be_published(figures, said):
-    with pytest.raises(ValueError, match=said):
-        bundle(figures)
+def test_digits_follow_from_the_size(value, text):
+    (figure,) = figures("here", ("x", value))
+    assert figure["text"] == text and figure["value"] == value
+    assert figures("here", ("x", value, "s"))[0]["text"] == f"{text} s"
+
+
+def test_a_group_without_figures_is_left_out():
+    """As where a corpus has no messages out of scope."""
+    assert {figure["on"] for figure in figures("messages", "cliff", RETURN, "worlds")} == {"cliff"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ((), "no figures"),
+        (("here",), "no figures"),
+        ((F1, "here"), "before 'Entity F1 <test>', say what it was measured on"),
+        (("here", SPEED, RETURN, "there", SPEED), "share a label: Speed$"),
+        (("here", ("x", math.nan)), "x: nan is not a finite"),
+        (("here", ("x", -math.inf, "s")), "x: -inf is not a finite"),
+        (("here", ("x", "0.5")), "x: '0.5' is not a finite"),
+        (("here", ("x",)), "('x',) is neither text nor"),
+        (("here", ("x", 1, "s", 3)), "('x', 1, 's', 3) is neither text nor"),
+        (("here", {"x": 1}), "{'x': 1} is neither text nor"),
+    ],
+)
+def test_what_cannot_be_published(lines, message):
+    escaped = message if message.endswith("$") else message.replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(ValueError, match=escaped):
+        bundle(lines)
+
+
+@pytest.mark.parametrize(
+    ("unit", "timing"), [("s", True), ("tokens/s", True), ("", False), ("MB", False), ("sentences", False)]
+)
+def test_times_and_speeds_are_known_by_their_unit(unit, timing):
+    (figure,) = figures("here", ("x", 1.0, unit))
+    assert is_timing(figure) == timing
 
 
 def published(**values):
-    """Figures as a run reports them: those whose name says so are times and speeds."""
+    """Figures as a run reports them: those whose label says so are times and speeds."""
     units = {"seconds": "s", "speed": "tokens/s", "memory": "MB", "sentences": "sentences"}
-    figures = [Figure(name, name, value, "here", units.get(name, "")) for name, value in values.items()]
-    return json.loads(json.dumps(bundle(tuple(figures))[MIME]))["figures"]
+    return figures("here", *((label, value, units.get(label, "")) for label, value in values.items()))
 
 
 @pytest.mark.parametrize(
