@@ -110,6 +110,21 @@ def test_loading_something_else_says_so(tmp_path):
         heads.TokenTagger.load(tmp_path)
 
 
+def test_a_tagger_with_an_encoder_that_reads_one_way_is_refused(tmp_path, tokenizer):
+    model = heads.TokenTagger(tiny_encoder(), NAMES)
+    model.encoder.config.is_decoder = True
+    with pytest.raises(ModelError, match="reads from left to right"):
+        heads.TokenTagger.load(model.save(tmp_path / "tagger", tokenizer))
+
+
+def test_a_tagger_with_other_weights_is_refused(tmp_path, tokenizer):
+    folder = heads.TokenTagger(tiny_encoder(), NAMES).save(tmp_path / "tagger", tokenizer)
+    about = {"tag_names": NAMES, "input_adapter": True}
+    (folder / "tagger.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"damaged tagger .*input_adapter\.case\.weight"):
+        heads.TokenTagger.load(folder)
+
+
 # --- what heads compute ------------------------------------------------------------------------------------
 
 

@@ -142,26 +142,30 @@ def output_of(outputs: Mapping[str, Tensor], name: str) -> Tensor:
 
 def check_examples(examples: Sequence[Example], collate: Collate) -> None:
     """Raise ValueError if there are no examples, or if they are for `pad_batch` and no text to learn from."""
-    if not len(examples):
-        raise ValueError("there are no examples")
+    _check_any(examples)
     if collate is pad_batch:  # the checks of other kinds of examples are their collate function's
         _check_text(examples)
         if not any(name in examples[0] for name in ANSWERS):
             raise ValueError(f"the examples have only {list(examples[0])}; training needs one of {', '.join(ANSWERS)}")
 
 
-def _check_text(examples: Sequence[TextExample]) -> None:
-    """Raise ValueError unless `pad_batch` can stack these examples, in batches of any kind."""
+def _check_any(examples: Sequence[Example]) -> None:
+    """Raise ValueError if there are no examples."""
     if not len(examples):
         raise ValueError("there are no examples")
-    if not isinstance(examples[0], Mapping):
-        raise ValueError(
-            f"example 0 is a {type(examples[0]).__name__}; pad_batch batches text. Give the collate function for other kinds"
-        )
-    keys = examples[0].keys()
+
+
+def _check_text(examples: Sequence[TextExample]) -> None:
+    """Raise ValueError unless `pad_batch` can stack these examples, in batches of any kind."""
+    _check_any(examples)
     for number, example in enumerate(examples):
-        if example.keys() != keys:
-            raise ValueError(f"example {number} has the keys {list(example)}, example 0 has {list(keys)}")
+        if not isinstance(example, Mapping):
+            kind = type(example).__name__
+            raise ValueError(
+                f"example {number} is a {kind}; pad_batch batches text, other kinds need a collate function"
+            )
+        if example.keys() != examples[0].keys():
+            raise ValueError(f"example {number} has the keys {list(example)}, example 0 has {list(examples[0])}")
         pieces = len(example.get("input_ids", ()))
         if not pieces:
             raise ValueError(f"example {number} has no input_ids")

@@ -126,7 +126,7 @@ def fit(
     Raises:
         ValueError: a parameter is out of its range, or not exactly one of `batch_tokens`, `batch_size` and `batches` is
             given; examples or batches cannot be used (none, an empty one, no labels, other keys or lengths); `collate` or
-            the model returns something other than this page says; a score is not a number.
+            the model returns something other than described above; a score is not a number.
         FloatingPointError: the loss is not finite.
     """
     _check_settings(epochs, learning_rate, head_learning_rate, warmup, weight_decay, clip, precision, seed)

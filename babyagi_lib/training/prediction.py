@@ -45,7 +45,7 @@ def predict(
     Raises:
         ValueError: `batch_tokens` or `batch_size` is not a positive whole number; the examples do not fit together (see
             `pad_batch`), or have no tokens to count; `collate` or the
-            model returns something other than this page says.
+            model returns something other than described above.
     """
     device = next(model.parameters()).device
     precision = best_precision()
