@@ -490,9 +490,12 @@ def test_examples_without_labels_weigh_the_same(pictures):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"collate": lambda pairs: list(stack(pairs).values())}, "collate returned a list; expected a dict of tensors"),
-        ({"collate": lambda pairs: {}}, "collate returned an empty dict"),
-        ({"collate": lambda pairs: stack(pairs) | {"labels": [0]}}, "a dict in which 'labels' is a list"),
+        ({"collate": lambda pairs: list(stack(pairs).values())}, "collate returned list; expected a dict of tensors"),
+        ({"collate": lambda pairs: {}}, "collate returned dict of nothing; expected"),
+        (
+            {"collate": lambda pairs: stack(pairs) | {"labels": [0]}},
+            "dict of pixels: Tensor, labels: list; expected a dict of tensors",
+        ),
         (
             {"collate": lambda pairs: {"pixels": stack(pairs)["pixels"]}},
             r"returned a dict with \['logits'\]; .* 'loss'",
@@ -512,7 +515,7 @@ def test_pictures_that_cannot_be_predicted(pictures):
         ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": None}, "example 0 has no input_ids, .* batch_size"),
         ({"collate": pad_batch}, "example 0 is a tuple; pad_batch batches text"),
-        ({"collate": lambda pairs: None}, "collate returned a NoneType"),
+        ({"collate": lambda pairs: None}, "collate returned NoneType"),
     ):
         with pytest.raises(ValueError, match=said):
             predict(Pictures(), pictures[:4], **{"batch_size": 2, "collate": stack} | change)

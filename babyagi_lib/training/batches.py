@@ -111,16 +111,11 @@ def sizes_to_group(
 def make_batch(collate: Collate, examples: list[Example]) -> dict[str, Tensor]:
     """The tensors that `collate` makes of these examples; raises ValueError if it returns anything else."""
     batch = collate(examples)
-    if not isinstance(batch, Mapping):
-        found = f"a {type(batch).__name__}"
-    elif wrong := [
-        f"{name!r} is a {type(value).__name__}" for name, value in batch.items() if not torch.is_tensor(value)
-    ]:
-        found = f"a dict in which {wrong[0]}"
-    elif not batch:
-        found = "an empty dict"
-    else:
+    if isinstance(batch, Mapping) and batch and all(torch.is_tensor(value) for value in batch.values()):
         return batch
+    found = type(batch).__name__
+    if isinstance(batch, Mapping):
+        found += f" of {', '.join(f'{name}: {type(value).__name__}' for name, value in batch.items()) or 'nothing'}"
     raise ValueError(f"collate returned {found}; expected a dict of tensors, by the names of the model's arguments")
 
 
