@@ -420,11 +420,12 @@ class Pictures(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def pictures():
-    """Pairs of a picture (8, 8) and its digit: a tuple, as torch's data sets have them."""
+    """Pairs of a picture (8, 8) and its digit, in random order: tuples, as torch's data sets have them."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    return list(zip(digits.images.astype(np.float32) / 16, digits.target.tolist(), strict=True))
+    order = np.random.default_rng(0).permutation(len(digits.target))
+    return [(digits.images[i].astype(np.float32) / 16, int(digits.target[i])) for i in order]
 
 
 def stack(pairs):
@@ -445,7 +446,7 @@ def test_a_picture_classifier(pictures):
         return np.mean([row.argmax() == digit for row, (_, digit) in zip(logits, test, strict=True)])
 
     run = fit(model, train, score=accuracy, **DIGITS)
-    assert accuracy(model) == max(s["score"] for s in run.scores) > 0.93
+    assert accuracy(model) == max(s["score"] for s in run.scores) > 0.95
     assert len(run.steps) == 8 * math.ceil(1300 / 32)
     assert run.tokens == 0 and run.tokens_per_second == 0
     assert model(**stack(test[:3]))["logits"].shape == (3, 10)
