@@ -29,6 +29,7 @@ from packaging.version import Version
 from babyagi_course.lessons import figures
 from babyagi_lib.learner import journal
 from babyagi_lib.models import adapters, heads
+from babyagi_lib.models.saving import ModelError
 from babyagi_lib.sources import encoders, messages, news, results
 from babyagi_lib.sources.encoders import embedded_folder, load_encoder
 from babyagi_lib.sources.errors import SourceError
@@ -341,7 +342,7 @@ def test_a_full_disk_and_a_model(tmp_path, tokenizer):
     before = contents(tmp_path)
     tagger.head.linear.weight.data.zero_()
     for size, again in ((1_000_000, save), (1000, save_task)):
-        with files_up_to(size), pytest.raises(SourceError, match=r"cannot be written \(.*File too large.*free some"):
+        with files_up_to(size), pytest.raises(ModelError, match=r"cannot be written \(.*File too large.*free some"):
             again()
     assert contents(tmp_path) == before
     save()
@@ -662,7 +663,7 @@ def test_a_published_result_that_was_cut_off(monkeypatch, tmp_path):
 def test_a_saved_tagger_that_was_cut_off(tmp_path, tokenizer, name, damage):
     folder = heads.TokenTagger(tiny_encoder(), ["O", "B-LOC"]).save(tmp_path / "tagger", tokenizer)
     damage(folder / name)
-    with pytest.raises(SourceError, match=r"[Ss]ave (it once more|one) with TokenTagger\.save"):
+    with pytest.raises(ModelError, match=r"[Ss]ave (it once more|one) with TokenTagger\.save"):
         heads.TokenTagger.load(folder)
 
 
@@ -670,7 +671,7 @@ def test_a_saved_tagger_that_was_cut_off(tmp_path, tokenizer, name, damage):
 def test_a_saved_tagger_with_other_things_than_names(tmp_path, tokenizer, names):
     folder = heads.TokenTagger(tiny_encoder(), ["O", "B-LOC"]).save(tmp_path / "tagger", tokenizer)
     (folder / "tagger.json").write_text(json.dumps({"tag_names": names, "input_adapter": False}))
-    with pytest.raises(SourceError, match=r"tag_names is no list of names"):
+    with pytest.raises(ModelError, match=r"tag_names is no list of names"):
         heads.TokenTagger.load(folder)
 
 
@@ -680,7 +681,7 @@ def test_a_saved_task_that_was_cut_off(tmp_path):
         tmp_path / "task", adapters.Bottlenecks(encoder, 4), heads.TokenHead(32, 2), encoder, ["a", "b"]
     )
     cut(path)
-    with pytest.raises(SourceError, match="cannot be read as a saved task"):
+    with pytest.raises(ModelError, match="cannot be read as a saved task"):
         adapters.load_task(path, heads.TokenHead, encoder)
 
 

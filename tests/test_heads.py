@@ -11,8 +11,8 @@ from conftest import tiny_encoder
 from small_models import small
 
 from babyagi_lib.models import heads
+from babyagi_lib.models.saving import ModelError
 from babyagi_lib.sources.encoders import load_encoder
-from babyagi_lib.sources.errors import SourceError
 from babyagi_lib.text import wordpieces
 from babyagi_lib.training.batches import pad_batch
 from babyagi_lib.training.prediction import predict
@@ -88,6 +88,7 @@ def test_save_and_load_in_a_fresh_process(tmp_path, tokenizer, input_adapter):
     program = """
 import json, sys, torch
 from babyagi_lib.models import heads
+from babyagi_lib.models.saving import ModelError
 from babyagi_lib.text import wordpieces
 from babyagi_lib.training.batches import pad_batch
 from babyagi_lib.training.prediction import predict
@@ -105,8 +106,23 @@ print(json.dumps(model(**inputs)["logits"].tolist()))
 
 
 def test_loading_something_else_says_so(tmp_path):
-    with pytest.raises(SourceError, match=r"no tagger\.json"):
+    with pytest.raises(ModelError, match=r"no tagger\.json"):
         heads.TokenTagger.load(tmp_path)
+
+
+def test_a_tagger_with_an_encoder_that_reads_one_way_is_refused(tmp_path, tokenizer):
+    model = heads.TokenTagger(tiny_encoder(), NAMES)
+    model.encoder.config.is_decoder = True
+    with pytest.raises(ModelError, match="reads from left to right"):
+        heads.TokenTagger.load(model.save(tmp_path / "tagger", tokenizer))
+
+
+def test_a_tagger_with_other_weights_is_refused(tmp_path, tokenizer):
+    folder = heads.TokenTagger(tiny_encoder(), NAMES).save(tmp_path / "tagger", tokenizer)
+    about = {"tag_names": NAMES, "input_adapter": True}
+    (folder / "tagger.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"damaged tagger .*input_adapter\.case\.weight"):
+        heads.TokenTagger.load(folder)
 
 
 # --- what heads compute ------------------------------------------------------------------------------------
@@ -182,7 +198,7 @@ def test_the_folder_one_works_in_is_not_replaced(tmp_path, monkeypatch, tokenize
     (work / "notebook.ipynb").write_text("work of a day")
     monkeypatch.chdir(work)
     monkeypatch.setenv("HOME", str(work))
-    with pytest.raises(SourceError, match="holds the folder you work in"):
+    with pytest.raises(ModelError, match="holds the folder you work in"):
         heads.TokenTagger(tiny_encoder(), NAMES).save(name, tokenizer)
     assert (work / "notebook.ipynb").read_text() == "work of a day"
 
@@ -191,7 +207,7 @@ def test_a_folder_of_other_files_is_not_replaced(tmp_path, tokenizer):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "note.txt").write_text("keep me")
     model = heads.TokenTagger(tiny_encoder(), NAMES)
-    with pytest.raises(SourceError, match="holds other files, and saving would delete them"):
+    with pytest.raises(ModelError, match="holds other files, and saving would delete them"):
         model.save(tmp_path / "notes", tokenizer)
     assert (tmp_path / "notes" / "note.txt").read_text() == "keep me"
     (tmp_path / "empty").mkdir()
@@ -204,7 +220,7 @@ def test_a_name_that_can_be_no_path(tokenizer, name):
         lambda: heads.TokenTagger(tiny_encoder(), NAMES).save(name, tokenizer),
         lambda: heads.TokenTagger.load(name),
     ):
-        with pytest.raises(SourceError, match="cannot be a path"):
+        with pytest.raises(ModelError, match="cannot be a path"):
             call()
 
 

@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from babyagi_lib.models import heads
 from babyagi_lib.training import loop, precision, prediction
-from babyagi_lib.training.batches import grouped_batches, pad_batch
+from babyagi_lib.training.batches import count_items, grouped_batches, pad_batch
 from babyagi_lib.training.loop import _parameter_groups, fit
 from babyagi_lib.training.precision import best_precision
 from babyagi_lib.training.prediction import predict
@@ -115,8 +115,9 @@ def test_batches_of_ones_own():
     run = fit(Watch(), windows, epochs=2, batches=lambda epoch: wanted[epoch], **rate)
     assert met == [[windows[i]["input_ids"] for i in batch] for epoch in wanted for batch in epoch]
     assert [s["epoch"] for s in run.steps] == [1, 1, 2]
-    for wrong in ({}, {"batch_tokens": 8, "batches": lambda epoch: wanted[0]}):
-        with pytest.raises(ValueError, match="either batch_tokens or batches"):
+    ways = {"batch_tokens": 8, "batch_size": 2, "batches": lambda epoch: wanted[0]}
+    for wrong in ({}, ways, *({k: v for k, v in ways.items() if k != name} for name in ways)):
+        with pytest.raises(ValueError, match="exactly one of batch_tokens, batch_size and batches"):
             fit(Watch(), windows, epochs=1, **wrong, **rate)
 
 
@@ -280,6 +281,8 @@ def test_epochs_and_seeds_share_no_random_stream(monkeypatch):
         {"epochs": True},
         {"batch_tokens": 0},
         {"batch_tokens": 8.0},
+        {"batch_size": 0, "batch_tokens": None},
+        {"batch_size": True, "batch_tokens": None},
         {"learning_rate": 0},
         {"learning_rate": -1e-3},
         {"learning_rate": math.nan},
@@ -363,6 +366,8 @@ def test_what_pad_batch_and_predict_refuse():
         predict(tagger(), toy(2), batch_tokens=0)
     with pytest.raises(ValueError, match="at_least is 0"):
         grouped_batches([1], 8, 0, at_least=0)
+    with pytest.raises(ValueError, match="example 1 has no input_ids"):
+        predict(tagger(), [toy(1)[0], {"case_ids": []}])
 
 
 @pytest.mark.parametrize("integer", [int, np.int64])
@@ -388,6 +393,146 @@ def test_fit_leaves_no_wrapper_on_the_model():
     model = tagger()
     fit(model, toy(8), **{**FIT, "precision": "bf16", "epochs": 1})
     assert model.forward.__func__ is heads.TokenTagger.forward
+
+
+# --- examples that are not text ----------------------------------------------------------------------------
+
+
+class Pictures(torch.nn.Module):
+    """A small network for pictures of 8 x 8 pixels and one of ten digits in each."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 16, 3, padding=1),
+            torch.nn.ReLU(),
+            torch.nn.MaxPool2d(2),
+            torch.nn.Flatten(),
+            torch.nn.Linear(16 * 4 * 4, 10),
+        )
+
+    def forward(self, pixels, labels=None):
+        logits = self.layers(pixels)
+        loss = {} if labels is None else {"loss": torch.nn.functional.cross_entropy(logits.float(), labels)}
+        return {"logits": logits} | loss
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Pairs of a picture (8, 8) and its digit, in random order: tuples, as torch's data sets have them."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    order = np.random.default_rng(0).permutation(len(digits.target))
+    return [(digits.images[i].astype(np.float32) / 16, int(digits.target[i])) for i in order]
+
+
+def stack(pairs):
+    """The collate function that a reader would write."""
+    pixels, labels = zip(*pairs, strict=True)
+    return {"pixels": torch.tensor(np.stack(pixels)).unsqueeze(1), "labels": torch.tensor(labels)}
+
+
+DIGITS = {"epochs": 8, "batch_size": 32, "learning_rate": 1e-2, "precision": "no", "collate": stack}
+
+
+def test_a_picture_classifier(pictures):
+    train, test = pictures[:1300], pictures[1300:]
+    model = Pictures()
+
+    def accuracy(model):
+        logits = predict(model, test, batch_size=100, collate=stack)
+        return np.mean([row.argmax() == digit for row, (_, digit) in zip(logits, test, strict=True)])
+
+    run = fit(model, train, score=accuracy, **DIGITS)
+    assert accuracy(model) == max(s["score"] for s in run.scores) > 0.95
+    assert len(run.steps) == 8 * math.ceil(1300 / 32)
+    assert run.tokens == 0 and run.tokens_per_second == 0
+    assert model(**stack(test[:3]))["logits"].shape == (3, 10)
+
+
+def test_pictures_are_batched_at_random_and_each_once_an_epoch(pictures):
+    met = []
+
+    def watched(pairs):
+        met.append([digit for _, digit in pairs])
+        return stack([(pictures[0][0], digit) for _, digit in pairs])
+
+    numbered = [(None, i % 10) for i in range(50)]
+    fit(Pictures(), numbered, **DIGITS | {"epochs": 2, "batch_size": 20, "collate": watched})
+    assert sorted(len(batch) for batch in met[:3]) == sorted(len(batch) for batch in met[3:]) == [10, 20, 20]
+    first, second = ([digit for batch in epoch for digit in batch] for epoch in (met[:3], met[3:]))
+    assert sorted(first) == sorted(second) == sorted(digit for _, digit in numbered)
+    assert len({tuple(first), tuple(second), tuple(digit for _, digit in numbered)}) == 3
+
+
+def test_examples_without_labels_weigh_the_same(pictures):
+    """A model may make its loss of anything; its items are then the examples."""
+
+    class Copy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(64, 64)
+
+        def forward(self, seen):
+            return {"loss": ((self.layer(seen) - seen) ** 2).mean()}
+
+    run = fit(
+        Copy(),
+        np.stack([picture.ravel() for picture, _ in pictures[:64]]),
+        **DIGITS | {"collate": lambda rows: {"seen": torch.tensor(np.stack(rows))}},
+    )
+    assert run.steps[-1]["loss"] < run.steps[0]["loss"] / 2
+    assert count_items({"seen": torch.zeros(3, 64)}) == 3
+    assert count_items({"seen": torch.zeros(3, 64), "labels": torch.tensor([1, -100, 2])}) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"collate": lambda pairs: list(stack(pairs).values())}, "collate returned list; expected a dict of tensors"),
+        ({"collate": lambda pairs: {}}, "collate returned dict of nothing; expected"),
+        (
+            {"collate": lambda pairs: stack(pairs) | {"labels": [0]}},
+            "dict of pixels: Tensor, labels: list; expected a dict of tensors",
+        ),
+        (
+            {"collate": lambda pairs: {"pixels": stack(pairs)["pixels"]}},
+            r"returned a dict with \['logits'\]; .* 'loss'",
+        ),
+        ({"collate": lambda pairs: stack(pairs) | {"labels": torch.full((len(pairs),), -100)}}, "has a label to learn"),
+        ({"collate": pad_batch}, "example 0 is a tuple; pad_batch batches text"),
+        ({"batch_size": None, "batch_tokens": 80}, "example 0 has no input_ids, .* batch_size"),
+    ],
+)
+def test_pictures_that_cannot_be_learned_from(pictures, change, said):
+    with pytest.raises(ValueError, match=said):
+        fit(Pictures(), pictures[:40], **DIGITS | change)
+
+
+def test_pictures_that_cannot_be_predicted(pictures):
+    for change, said in (
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": None}, "example 0 has no input_ids, .* batch_size"),
+        ({"collate": pad_batch}, "example 0 is a tuple; pad_batch batches text"),
+        ({"collate": lambda pairs: None}, "collate returned NoneType"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            predict(Pictures(), pictures[:4], **{"batch_size": 2, "collate": stack} | change)
+    bare = Pictures()
+    bare.forward = lambda pixels: pixels
+    with pytest.raises(ValueError, match="the model returned a Tensor; expected a dict with 'logits'"):
+        predict(bare, pictures[:4], batch_size=2, collate=stack)
+
+
+@pytest.mark.parametrize("examples", [[], np.zeros((0, 8, 8))])
+def test_no_pictures(examples):
+    with pytest.raises(ValueError, match="no examples"):
+        fit(Pictures(), examples, **DIGITS)
+
+
+# --- batches -----------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(1, 60), max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3))
@@ -464,14 +609,17 @@ PROGRAM = """
 import sys; sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
-from test_training import FIT, tagger, toy
+import numpy as np
+from test_training import DIGITS, FIT, Pictures, tagger, toy
 from babyagi_lib.training.loop import fit
 model = tagger()
 run = fit(model, toy(61), **FIT)
+noise = np.random.default_rng(0).random((61, 8, 8), dtype=np.float32)
+pictures = fit(Pictures(), [(picture, i % 10) for i, picture in enumerate(noise)], **DIGITS | {{"epochs": 2}})
 from accelerate import PartialState
 if PartialState().is_main_process:
-    torch.save({{"head": model.head.linear.weight.detach(), "losses": [s["loss"] for s in run.steps], "tokens": run.tokens,
-                "world": PartialState().num_processes}}, {out!r})
+    torch.save({{"head": model.head.linear.weight.detach(), "losses": [s["loss"] for s in run.steps + pictures.steps],
+                "tokens": run.tokens, "world": PartialState().num_processes}}, {out!r})
 """
 
 

@@ -19,11 +19,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from babyagi_lib.basics.arguments import check_whole
-from babyagi_lib.basics.whole import whole_file
 from babyagi_lib.models.heads import TaskModel
-from babyagi_lib.models.saving import not_saved
+from babyagi_lib.models.saving import ModelError, full_path, load_weights, read_about, save_file
 from babyagi_lib.sources.errors import SourceError, first_line
-from babyagi_lib.sources.paths import full_path
 
 # What encoders call the layers that make queries and values: BERT and most, DistilBERT, DeBERTa, EuroBERT, MPNet.
 QUERY_AND_VALUE = (
@@ -315,21 +313,10 @@ def save_task(
     The file also holds the fingerprint of the encoder they were trained on, and the names of the head's answers.
 
     Raises:
-        SourceError: the file cannot be written; if there was one, it is as it was.
+        ModelError: the file cannot be written; if there was one, it is as it was.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    path = full_path(path)
     about = {"encoder": fingerprint(encoder), "size": str(adapters.size), "classes": json.dumps(list(classes))}
-    tensors = {f"adapters.{k}": v for k, v in adapters.state_dict().items()}
-    tensors |= {f"head.{k}": v for k, v in head.state_dict().items()}
-    try:
-        with whole_file(path) as partial:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, str(partial), metadata=about)
-    except (OSError, SafetensorError) as error:
-        raise not_saved(path, error) from error
-    return path
+    return save_file(path, _together(adapters, head), about)
 
 
 def load_task(path: str | Path, head: type[nn.Module], encoder: nn.Module) -> tuple[Bottlenecks, nn.Module, list[str]]:
@@ -344,22 +331,13 @@ def load_task(path: str | Path, head: type[nn.Module], encoder: nn.Module) -> tu
         The adapters (not attached yet), the head, and the names of its answers.
 
     Raises:
-        SourceError: the file is missing, is no saved task, or belongs to another encoder or kind of head.
+        ModelError: the file is missing, is no saved task, or belongs to another encoder or kind of head.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = full_path(path)
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
-    except (OSError, SafetensorError) as error:
-        raise SourceError(f"{path} cannot be read as a saved task ({error}); save_task writes one") from error
-    if not {"encoder", "size", "classes"} <= about.keys():
-        raise SourceError(f"{path} holds no saved task: save_task writes one")
+    about = read_about(path, ("encoder", "size", "classes"), "saved task", "save_task")
     found = fingerprint(encoder)
     if about["encoder"] != found:
-        raise SourceError(
+        raise ModelError(
             f"{path} was trained on another encoder (fingerprint {about['encoder'][:8]}, this one is {found[:8]}); "
             f"adapters only fit the weights they were trained on"
         )
@@ -368,12 +346,15 @@ def load_task(path: str | Path, head: type[nn.Module], encoder: nn.Module) -> tu
         adapters = Bottlenecks(encoder, int(about["size"]))
         hidden = encoder.config.hidden_size
         made = head(hidden, len(classes)) if classes else head(hidden)
-        for module, prefix in ((adapters, "adapters."), (made, "head.")):
-            own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            module.load_state_dict(own)  # strict: every weight, and no other
+        load_weights(path, _together(adapters, made))
     except (RuntimeError, TypeError, ValueError) as error:
-        raise SourceError(
+        raise ModelError(
             f"{path} does not fit a {head.__name__} and bottlenecks of this encoder ({first_line(error)}): load it with "
             f"the class of head that it was saved with, or save it once more with save_task"
         ) from error
     return adapters.eval(), made.eval(), classes
+
+
+def _together(adapters: Bottlenecks, head: nn.Module) -> nn.Module:
+    """The parts of a task as one module, whose weights have the names they are saved by."""
+    return nn.ModuleDict({"adapters": adapters, "head": head})

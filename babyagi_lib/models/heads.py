@@ -2,7 +2,7 @@
 
 Three heads are the articles' "task-adaptation layer" at the output: `SentenceHead` answers once per sentence,
 `TokenHead` once per piece, `SpanHead` points at the first and last piece of an answer. `TaskModel` is an encoder with
-any of them. `TokenTagger` is the tagger of lesson 04, with an input layer that tells an uncased encoder the case of
+any of them. `TokenTagger` is one, the tagger of lesson 04, with an input layer that tells an uncased encoder the case of
 each word.
 """
 
@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from babyagi_lib.basics.whole import whole_folder
-from babyagi_lib.models.saving import not_saved
+from babyagi_lib.models.saving import WEIGHTS_FILE, ModelError, full_path, load_weights, save_folder
 from babyagi_lib.sources.encoders import TAGGER_FILE, check_encoder, load_tokenizer
 from babyagi_lib.sources.errors import SourceError, first_line
-from babyagi_lib.sources.paths import full_path
 from babyagi_lib.text.wordpieces import CASES, IGNORE
 
 if TYPE_CHECKING:
@@ -148,8 +146,8 @@ class InputAdapter(nn.Module):
         return embeddings + self.case(case_ids)
 
 
-class TokenTagger(nn.Module):
-    """An encoder with a linear head over every piece.
+class TokenTagger(TaskModel):
+    """A task model that tags every piece, and that `save` and `load` keep with its tokenizer.
 
     Args:
         encoder: a pretrained encoder, as `load_encoder` returns it.
@@ -158,13 +156,10 @@ class TokenTagger(nn.Module):
     """
 
     def __init__(self, encoder: PreTrainedModel, tag_names: list[str], input_adapter: bool = False) -> None:
-        super().__init__()
-        hidden = encoder.config.hidden_size
+        super().__init__(encoder, TokenHead(encoder.config.hidden_size, len(tag_names)))
         self.tag_names = list(tag_names)
-        self.encoder = encoder
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # a layer for whole sentences that no token uses: it would never get a gradient
-        self.head = TokenHead(hidden, len(tag_names))
         # Made last, so that with the same seed the head starts the same with and without it.
         self.input_adapter = InputAdapter(encoder.get_input_embeddings().weight.shape[1]) if input_adapter else None
 
@@ -198,56 +193,37 @@ class TokenTagger(nn.Module):
             The folder's full path.
 
         Raises:
-            SourceError: the folder cannot be written, holds other files, or is the one you work in; then it is as it was.
+            ModelError: the folder cannot be written, holds other files, or is the one you work in; then it is as it was.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_model
-
-        folder = full_path(folder)
-        if Path.cwd().is_relative_to(folder):
-            raise SourceError(
-                f"{folder} holds the folder you work in, and saving would replace it; choose a new folder"
-            )
-        tagger = {"tag_names": self.tag_names, "input_adapter": self.input_adapter is not None}
-        try:
-            if folder.is_dir() and any(folder.iterdir()) and not (folder / TAGGER_FILE).is_file():
-                raise SourceError(f"{folder} holds other files, and saving would delete them; choose a new folder")
-            with whole_folder(folder) as partial:
-                save_model(self, str(partial / "model.safetensors"))
-                self.encoder.config.save_pretrained(partial)
-                tokenizer.save_pretrained(partial)
-                (partial / TAGGER_FILE).write_text(json.dumps(tagger, indent=1), encoding="utf-8")
-        except (OSError, SafetensorError) as error:
-            raise not_saved(folder, error) from error
-        return folder
+        about = {"tag_names": self.tag_names, "input_adapter": self.input_adapter is not None}
+        return save_folder(folder, self, TAGGER_FILE, about, (self.encoder.config, tokenizer))
 
     @classmethod
     def load(cls, folder: str | Path) -> tuple[TokenTagger, PreTrainedTokenizerBase]:
         """Read what `save` wrote, ready to predict.
 
         Raises:
-            SourceError: the folder is missing, is not a saved tagger, or a file in it is damaged.
+            ModelError: the folder is missing, is not a saved tagger, or a file in it is damaged.
         """
-        from safetensors.torch import load_model
         from transformers import AutoConfig, AutoModel
 
         folder = full_path(folder)
-        for name in (TAGGER_FILE, "config.json", "model.safetensors", "tokenizer.json"):
+        for name in (TAGGER_FILE, "config.json", WEIGHTS_FILE, "tokenizer.json"):
             if not (folder / name).is_file():
-                raise SourceError(f"{folder} is not a saved tagger: it has no {name}. Save one with TokenTagger.save.")
+                raise ModelError(f"{folder} is not a saved tagger: it has no {name}. Save one with TokenTagger.save.")
         try:
             tagger = json.loads((folder / TAGGER_FILE).read_text(encoding="utf-8"))
             names = tagger["tag_names"]
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise TypeError("tagger.json: tag_names is no list of names")
             model = cls(AutoModel.from_config(AutoConfig.from_pretrained(folder)), **tagger)
-            load_model(model, str(folder / "model.safetensors"))  # strict: every weight, and no other
+            load_weights(folder / WEIGHTS_FILE, model)
             tokenizer = load_tokenizer(str(folder), str(folder))
             check_encoder(model.encoder.eval(), tokenizer, str(folder))
-        except SourceError:
-            raise
+        except SourceError as error:  # its message says what the encoder or the tokenizer lacks
+            raise ModelError(str(error)) from error
         except Exception as error:  # each library raises errors of its own, older tokenizers a plain Exception
-            raise SourceError(
+            raise ModelError(
                 f"{folder} is a damaged tagger ({first_line(error)}): save it once more with TokenTagger.save."
             ) from error
         return model.eval(), tokenizer

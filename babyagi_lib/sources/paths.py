@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from babyagi_lib.sources.errors import SourceError, first_line
+from babyagi_lib.sources.errors import SourceError
 
 
 def is_folder_name(name: str) -> bool:
@@ -26,11 +26,3 @@ def is_there(name: str, kind: Callable[[Path], bool]) -> bool:
         return kind(Path(name).expanduser())
     except (OSError, RuntimeError, ValueError):  # too long for a path, an unknown user, a zero byte
         return False
-
-
-def full_path(name: str | Path) -> Path:
-    """The absolute path that a name stands for, with `~` as the home folder; `SourceError` if it can be no path."""
-    try:
-        return Path(name).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # an unknown user, a zero byte, a loop of links
-        raise SourceError(f"{str(name)[:200]!r} cannot be a path ({first_line(error)})") from error
