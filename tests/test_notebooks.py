@@ -20,7 +20,6 @@ from babyagi_course import editions
 from babyagi_course.lessons import Course, figures, source, tags
 from babyagi_course.refreshing import with_map
 from babyagi_lib.learner import quiz
-from babyagi_lib.learner.checks.verdict import SOLUTION
 from babyagi_lib.learner.publishing import differing
 
 COURSE = Course.find()
@@ -111,6 +110,17 @@ def test_some_outputs_are_compared(lesson):
 # --- exercises ---------------------------------------------------------------------------------------------
 
 
+def parsed(cell):
+    """The code of a cell, with nothing in place of IPython's magics."""
+    return ast.parse(re.sub(r"^(\s*)%.*", r"\1pass", source(cell), flags=re.MULTILINE))
+
+
+def checks_called(cell):
+    """The calls of checks in a cell, such as `checks.alignment(align)`."""
+    called = (node for node in ast.walk(parsed(cell)) if isinstance(node, ast.Call))
+    return [call for call in called if ast.unparse(call.func).startswith("checks.")]
+
+
 def exercises(lesson):
     """Pairs of a stub cell and its solution cell, in order."""
     cells = code_cells(lesson)
@@ -132,11 +142,16 @@ def test_exercises_are_announced_with_difficulty_minutes_and_hints(lesson):
 
 @each_lesson
 def test_solutions_are_collapsed_and_known_as_solutions(lesson):
-    """In JupyterLab and Colab; and what the notebook itself solves is not noted as the learner's."""
+    """In JupyterLab and Colab, which shows the first line; what the notebook itself solves is not noted as the learner's."""
     for number, (_, solution) in enumerate(exercises(lesson), start=1):
         assert solution["metadata"]["jupyter"] == {"source_hidden": True}
         assert solution["metadata"]["cellView"] == "form"
-        assert source(solution).startswith(f"{SOLUTION} {number}\n")
+        assert source(solution).startswith(f"# @title Solution {number}\n")
+    for cell in code_cells(lesson):
+        solves = "solution" in tags(cell)
+        calls = [ast.unparse(call) for call in checks_called(cell)]
+        assert len(calls) == (solves or "exercise" in tags(cell)), source(cell)
+        assert all(call.endswith(", solution=True)") == solves for call in calls), source(cell)
 
 
 @each_lesson
@@ -166,10 +181,7 @@ def test_nothing_depends_on_the_learners_answer(lesson):
     defined = {ast.parse(source(stub)).body[0].name for stub, _ in pairs}
     for cell in code_cells(lesson):
         if not {"exercise", "solution"} & set(tags(cell)):
-            code = "\n".join(line for line in source(cell).split("\n") if not line.lstrip().startswith("%"))
-            if "find_spec" in code:
-                continue  # the installation cell, whose only statement is a magic
-            used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+            used = {node.id for node in ast.walk(parsed(cell)) if isinstance(node, ast.Name)}
             assert not used & defined, source(cell)
 
 
