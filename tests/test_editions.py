@@ -41,7 +41,11 @@ def test_no_difference():
         (STUB, SOLUTION.replace("        super().__init__()\n", "        print()\n"), "differ outside"),
         (STUB, SOLUTION.replace("        super().__init__()\n", ""), "__init__ of the solution answers nothing"),
         (STUB, SOLUTION + "\nprint(1)", "the solution has to be one definition"),
-        (STUB, SOLUTION.replace("checks.layer(Layer, solution=True)", "Layer"), "the solution has to be one definition"),
+        (
+            STUB,
+            SOLUTION.replace("checks.layer(Layer, solution=True)", "Layer"),
+            "the solution has to be one definition",
+        ),
         (STUB, SOLUTION.replace(", solution=True", ""), "which the solution calls with solution=True"),
         (STUB, SOLUTION.replace("True)", "False)"), "which the solution calls with solution=True"),
         (STUB.replace("(Layer)", "(Layer, solution=True)"), SOLUTION, "which the solution calls with solution=True"),
