@@ -1,4 +1,4 @@
-"""`babyagi doctor`: what this machine has, what is missing, and what to do about it.
+"""What this machine has, what is missing, and what to do about it. Used by lesson 00 and by `babyagi doctor`.
 
 The machine may be broken in any way. So an error during the examination becomes one of the findings.
 """
