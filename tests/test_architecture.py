@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from reading import imported, imported_by, modules
+
 import babyagi_lib
 from babyagi_course.lessons import Course, source, tags
 
@@ -14,77 +17,106 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = re.findall(r"^- `(\w+)`:", babyagi_lib.__doc__, re.MULTILINE)  # in the order in which they may import
 HEAVY = ("torch", "transformers", "accelerate", "peft", "datasets", "sklearn")
 
+LESSONS = {lesson.name[:2]: lesson for lesson in Course(ROOT).lessons}
+CODE = modules(ROOT)
+DOCSTRINGS = {name: " ".join((ast.get_docstring(ast.parse(code)) or "").split()) for name, code in CODE.items()}
+
 LONGEST = 420
-# The exercises of one lesson stay in one file, where a reader looks for them. They have nothing to do with each other.
-CHECKS_OF_ONE_LESSON = "babyagi_lib/learner/checks"
-LONGEST_OF_CHECKS = 600
+LONGEST_CHECKS = 600  # a lesson's exercises stay in one file, where a reader looks for them; none needs another
 LONGER = {"babyagi_course/lessons.py"}
 
 
-def modules() -> dict[str, Path]:
-    """The library's modules by their full names."""
-    paths = sorted((ROOT / "babyagi_lib").glob("**/*.py"))
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+def room(name: str) -> int:
+    """The place of a module's room in their order; the library itself comes before all."""
+    return ROOMS.index(name.split(".")[1]) if "." in name else -1
 
 
-def imported(node: ast.AST) -> set[str]:
-    """The full names of what is imported anywhere in this code, but for what only a type checker imports."""
-    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        return set()
-    match node:
-        case ast.Import(names=names):
-            return {alias.name for alias in names}
-        case ast.ImportFrom(module=module, names=names, level=0):
-            return {f"{module}.{alias.name}" for alias in names}
-        case ast.ImportFrom():
-            raise AssertionError(f"line {node.lineno}: a relative import; write the full name")
-    return {name for child in ast.iter_child_nodes(node) for name in imported(child)}
-
-
-def upwards(name: str, code: str) -> list[str]:
+def upwards(name: str, code: str) -> set[str]:
     """What a module imports of its library from a room that comes after its own."""
-    room = [*name.split("."), ""][1]
-    return [
-        other
-        for other in sorted(imported(ast.parse(code)))
-        if other.startswith("babyagi_lib.") and room and ROOMS.index(other.split(".")[1]) > ROOMS.index(room)
-    ]
+    ours = {other for other in imported(ast.parse(code)) if other.startswith("babyagi_lib.")}
+    return {other for other in ours if room(other) > room(name)} if room(name) >= 0 else set()
 
 
 def test_the_rooms_are_those_that_the_library_describes():
     folders = {path.parent.name for path in (ROOT / "babyagi_lib").glob("*/__init__.py")}
-    assert len(ROOMS) == len(set(ROOMS)) and set(ROOMS) == folders
+    assert sorted(ROOMS) == sorted(folders)
 
 
 def test_rooms_import_only_from_those_before_them():
-    assert {name: found for name, path in modules().items() if (found := upwards(name, path.read_text("utf-8")))} == {}
+    assert {name: found for name, code in CODE.items() if (found := upwards(name, code))} == {}
 
 
-def test_an_import_upwards_is_found():
-    assert upwards("babyagi_lib.text.iob2", "def f():\n    from babyagi_lib.training import loop") == [
-        "babyagi_lib.training.loop"
-    ]
-    assert upwards("babyagi_lib.training.loop", "import babyagi_lib.text.iob2") == []
-    assert upwards("babyagi_lib.text.iob2", "if TYPE_CHECKING:\n    import babyagi_lib.training.loop") == []
+@pytest.mark.parametrize(
+    ("name", "code", "found"),
+    [
+        ("text.iob2", "def f():\n    from babyagi_lib.training import loop", {"babyagi_lib.training.loop"}),
+        ("text.iob2", "from babyagi_lib import figures", {"babyagi_lib.figures"}),
+        ("text.iob2", "from babyagi_lib.text import wordpieces", set()),
+        ("training.loop", "import babyagi_lib.text.iob2", set()),
+        ("text.iob2", "if TYPE_CHECKING:\n    import babyagi_lib.training.loop", set()),
+    ],
+)
+def test_an_import_upwards_is_found(name, code, found):
+    assert upwards(f"babyagi_lib.{name}", code) == found
 
 
-def test_the_library_and_the_lessons_never_import_the_tool():
-    code = {path.name: path.read_text("utf-8") for path in modules().values()}
-    for lesson in Course(ROOT).lessons:
-        cells = [source(cell) for cell in lesson.notebook["cells"] if cell["cell_type"] == "code"]
-        code[lesson.name] = re.sub(r"^(\s*)%.*", r"\1pass", "\n".join(cells), flags=re.MULTILINE)
-    for name, text in code.items():
-        assert not [other for other in imported(ast.parse(text)) if other.split(".")[0] == "babyagi_course"], name
+def test_neither_the_library_nor_a_lesson_imports_the_tool():
+    names = {name: imported(ast.parse(code)) for name, code in CODE.items()}
+    names |= {lesson.name: imported_by(lesson) for lesson in LESSONS.values()}
+    assert [name for name, found in names.items() if any(other.startswith("babyagi_course") for other in found)] == []
 
 
-def without_torch() -> list[str]:
-    """The modules that say of themselves, or whose room says of all its modules, that they import no torch."""
-    described = {name: ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for name, path in modules().items()}
-    return [
-        name
-        for name in described
-        if any("Imports no torch." in described[one] for one in (name, name.rpartition(".")[0]) if one)
-    ]
+# --- what docstrings say ------------------------------------------------------------------------------------
+
+
+def test_every_module_says_what_it_is_for_and_who_uses_it():
+    """The modules in a folder say it; those of one lesson name the lesson."""
+    folders = {name.rpartition(".")[0] for name in CODE}
+    assert [name for name in CODE if not DOCSTRINGS[name]] == []
+    telling = re.compile(r"\bUsed by\b|\blessons? \d\d", re.IGNORECASE)
+    assert [name for name in CODE if name not in folders and not telling.search(DOCSTRINGS[name])] == []
+
+
+def named(said: str) -> set[str]:
+    """The numbers of the lessons that a docstring names, as in "lessons 00 to 02, 05 and 06"."""
+    numbers = set()
+    for text in re.findall(r"\blessons? (\d\d(?:(?:,| and| to) \d\d)*)", said, re.IGNORECASE):
+        for first, last in re.findall(r"(\d\d)(?: to (\d\d))?", text):
+            numbers |= {f"{number:02}" for number in range(int(first), int(last or first) + 1)}
+    return numbers if "every notebook" not in said else numbers | set(LESSONS)
+
+
+def test_lessons_named_in_a_docstring_are_read():
+    assert named("Used by lessons 00 to 02, 05 and 06; as lesson 09 says") == {"00", "01", "02", "05", "06", "09"}
+    assert named("Used by every notebook.") == set(LESSONS)
+
+
+def within(name: str) -> str:
+    """The module that a full name is of or in."""
+    while name not in CODE:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def needed(names: set[str]) -> set[str]:
+    """All modules of the library that are imported where these names are imported."""
+    found, left = set(), {within(name) for name in names if name.split(".")[0] == "babyagi_lib"}
+    while left:
+        name = left.pop()
+        found.add(name)
+        ours = {within(other) for other in imported(ast.parse(CODE[name])) if other.split(".")[0] == "babyagi_lib"}
+        left |= (ours | {name.rpartition(".")[0] or name}) - found
+    return found
+
+
+def test_the_lessons_that_a_module_names_do_use_it():
+    """Others may too: a new lesson need not be added to the docstrings of what it uses."""
+    used = {number: needed(imported_by(lesson)) for number, lesson in LESSONS.items()}
+    wrong = {name: {n for n in named(said) if name not in used.get(n, ())} for name, said in DOCSTRINGS.items()}
+    assert {name: numbers for name, numbers in wrong.items() if numbers} == {}
+
+
+# --- torch --------------------------------------------------------------------------------------------------
 
 
 def loaded_by(program: str) -> list[str]:
@@ -95,31 +127,28 @@ def loaded_by(program: str) -> list[str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_what_says_so_imports_no_torch():
-    names = without_torch()
-    rooms = {name.split(".")[1] for name in names}
-    assert rooms >= {"basics", "sources", "text", "rl", "worlds", "figures", "learner"}
+def test_what_says_that_it_imports_no_torch_does_not():
+    """A module says it, or its folder for all modules in it."""
+    said = "Imports no torch"
+    names = [name for name, text in DOCSTRINGS.items() if said in text + DOCSTRINGS.get(name.rpartition(".")[0], "")]
+    assert {ROOMS[room(name)] for name in names} == set(ROOMS) - {"models", "methods"}
     if loaded_by("".join(f"import {name}\n" for name in names)):
         assert {name: found for name in names if (found := loaded_by(f"import {name}"))} == {}
 
 
 def test_torch_is_noticed():
-    assert loaded_by("import babyagi_lib.training.loop")[0] == "torch"
+    assert "torch" in loaded_by("import babyagi_lib.training.loop")
 
 
 def test_lesson_06_does_not_wait_for_torch():
-    """Its learners work with tables: what its cells import, the checks included, loads no torch."""
-    [lesson] = Course(ROOT).select(["06"])
-    code = [cell for cell in lesson.notebook["cells"] if cell["cell_type"] == "code"]
-    first = next(number for number, cell in enumerate(code) if "parameters" in tags(cell))
-    assert loaded_by(source(code[first + 1])) == []
+    """Its worlds are tables: what its cells import, checks included, loads no torch."""
+    code = [cell for cell in LESSONS["06"].notebook["cells"] if cell["cell_type"] == "code"]
+    parameters = next(number for number, cell in enumerate(code) if "parameters" in tags(cell))
+    assert loaded_by(source(code[parameters + 1])) == []
 
 
 def test_no_module_is_too_long():
     paths = [*(ROOT / "babyagi_lib").glob("**/*.py"), *(ROOT / "babyagi_course").glob("**/*.py")]
-    long = set()
-    for path in paths:
-        checks = path.parent == ROOT / CHECKS_OF_ONE_LESSON
-        if len(path.read_text("utf-8").splitlines()) > (LONGEST_OF_CHECKS if checks else LONGEST):
-            long.add(path.relative_to(ROOT).as_posix())
-    assert long <= LONGER
+    lines = {path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
+    longest = {name: LONGEST_CHECKS if "/learner/checks/" in name else LONGEST for name in lines}
+    assert {name for name in lines if lines[name] > longest[name]} <= LONGER

@@ -147,19 +147,6 @@ def test_help_needs_no_torch_and_no_papermill(tmp_path):
     assert "refresh" in babyagi(tmp_path, "--help").stdout
 
 
-def test_importing_the_library_imports_nothing_heavy():
-    modules = "babyagi_lib.sources.news, babyagi_lib.text.wordpieces, babyagi_lib.learner.publishing, babyagi_lib.training.losses"
-    heavy = "('torch', 'transformers', 'datasets')"
-    program = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_teaching_modules_never_import_the_tool(root):
-    for path in (root / "babyagi_lib").glob("*.py"):
-        assert "babyagi_course" not in path.read_text(encoding="utf-8").replace("`babyagi_course`", ""), path
-
-
 def test_doctor_reports_on_this_machine(tmp_path):
     done = babyagi(tmp_path, "doctor", env=os.environ | {"HF_HUB_OFFLINE": "1"})
     assert done.returncode == 0, done.stdout

@@ -15,6 +15,7 @@ import papermill
 import pytest
 from conftest import babyagi
 from papermill.iorw import load_notebook_node
+from reading import calls, parsed
 
 from babyagi_course import editions
 from babyagi_course.lessons import Course, figures, source, tags
@@ -110,17 +111,6 @@ def test_some_outputs_are_compared(lesson):
 # --- exercises ---------------------------------------------------------------------------------------------
 
 
-def parsed(cell):
-    """The code of a cell, with nothing in place of IPython's magics."""
-    return ast.parse(re.sub(r"^(\s*)%.*", r"\1pass", source(cell), flags=re.MULTILINE))
-
-
-def checks_called(cell):
-    """The calls of checks in a cell, such as `checks.alignment(align)`."""
-    called = (node for node in ast.walk(parsed(cell)) if isinstance(node, ast.Call))
-    return [call for call in called if ast.unparse(call.func).startswith("checks.")]
-
-
 def exercises(lesson):
     """Pairs of a stub cell and its solution cell, in order."""
     cells = code_cells(lesson)
@@ -149,9 +139,9 @@ def test_solutions_are_collapsed_and_known_as_solutions(lesson):
         assert source(solution).startswith(f"# @title Solution {number}\n")
     for cell in code_cells(lesson):
         solves = "solution" in tags(cell)
-        calls = [ast.unparse(call) for call in checks_called(cell)]
-        assert len(calls) == (solves or "exercise" in tags(cell)), source(cell)
-        assert all(call.endswith(", solution=True)") == solves for call in calls), source(cell)
+        called = [ast.unparse(call) for call in calls(parsed(source(cell)), "checks")]
+        assert len(called) == (solves or "exercise" in tags(cell)), source(cell)
+        assert all(call.endswith(", solution=True)") == solves for call in called), source(cell)
 
 
 @each_lesson
@@ -181,7 +171,7 @@ def test_nothing_depends_on_the_learners_answer(lesson):
     defined = {ast.parse(source(stub)).body[0].name for stub, _ in pairs}
     for cell in code_cells(lesson):
         if not {"exercise", "solution"} & set(tags(cell)):
-            used = {node.id for node in ast.walk(parsed(cell)) if isinstance(node, ast.Name)}
+            used = {node.id for node in ast.walk(parsed(source(cell))) if isinstance(node, ast.Name)}
             assert not used & defined, source(cell)
 
 
@@ -204,7 +194,7 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPEN
 @functools.cache
 def run_by_nbval(lesson):
     """How it ended, and the figures that the notebook published."""
-    parameters = COURSE.profiles["smoke"][lesson.name] | {"SEED": SEED}
+    parameters = COURSE.profiles["smoke"].get(lesson.name, {}) | {"SEED": SEED}
     notebook = papermill.parameterize.parameterize_notebook(load_notebook_node(str(lesson.path)), parameters)
     with tempfile.TemporaryDirectory() as folder:
         copy, kept = Path(folder) / lesson.path.name, Path(folder) / "figures.json"

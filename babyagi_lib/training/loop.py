@@ -1,4 +1,4 @@
-"""The training loop that every lesson uses: `fit`, and `predict` for the model it trained.
+"""The training loop, `fit`, and `predict` for the model it trained. Used by lessons 01, 02, 04 and 05.
 
 The loop is written out so that it can be read from top to bottom: batches of examples of similar length, forward,
 backward, clip, step, schedule, and after each epoch a validation score that decides when to stop. Accelerate runs it, so
