@@ -83,12 +83,11 @@ def named(said: str) -> set[str]:
     for text in re.findall(r"\blessons? (\d\d(?:(?:,| and| to) \d\d)*)", said, re.IGNORECASE):
         for first, last in re.findall(r"(\d\d)(?: to (\d\d))?", text):
             numbers |= {f"{number:02}" for number in range(int(first), int(last or first) + 1)}
-    return numbers if "every notebook" not in said else numbers | set(LESSONS)
+    return numbers
 
 
 def test_lessons_named_in_a_docstring_are_read():
     assert named("Used by lessons 00 to 02, 05 and 06; as lesson 09 says") == {"00", "01", "02", "05", "06", "09"}
-    assert named("Used by every notebook.") == set(LESSONS)
 
 
 def within(name: str) -> str:
