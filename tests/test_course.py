@@ -83,7 +83,7 @@ def test_what_has_not_changed_is_not_run_again(course):
     assert "unchanged" in babyagi(course, "run").stderr, "prose changes no output"
     for change in (["--set", "STEPS=4"], []):  # other parameters, and back again
         assert "unchanged" not in babyagi(course, "run", *change).stderr
-    lesson(course / "notebooks" / "01_one.ipynb", BODY + '\nif STEPS < 0:\n    published("seen")')
+    lesson(course / "notebooks" / "01_one.ipynb", BODY + '\nif STEPS < 0:\n    load_result("seen")')
     assert "unchanged" not in babyagi(course, "run").stderr
     (course / "build" / "01_one.ipynb").unlink()
     assert "unchanged" not in babyagi(course, "run").stderr
