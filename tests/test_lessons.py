@@ -20,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from reading import calls, cells, imported, imported_by, modules
 
 from babyagi_course.lessons import Course, Lesson, source
+from babyagi_course.links import Links
 from babyagi_lib.learner.lessons import module_of
 
 QUIZZES, CHECKS, FIGURES = (f"babyagi_lib/{folder}" for folder in ("learner/quizzes", "learner/checks", "figures"))
@@ -144,17 +145,19 @@ from babyagi_lib.learner.checks import doubling as checks"""
 def notebook() -> nbformat.NotebookNode:
     """The notebook of the lesson, with everything that the contract asks for."""
     text = [
-        f"# Lesson 99. Doubling\n\n## You will\n\n1. double;\n2. check it;\n3. see it.\n\n## Before you start\n\n{PLAN}\n\n"
+        f"# Lesson 99. Doubling\n\n<!-- launch -->\n{Links.read(ROOT).launch(NAME)}\n<!-- /launch -->\n\n## You will\n\n1. double;\n2. check it;\n3. see it.\n\n## Before you start\n\n{PLAN}\n\n"
         "<!-- cost --><!-- /cost -->",
         "### Exercise 1: double\n\n*Difficulty 1 of 3, about 5 minutes.*\n\n<details><summary>Hint</summary>Add.</details>",
         "## What you measured",
         "## Recap\n\n## Quiz",
         "## Where to go next\n\n## Sources",
     ]
+    [installation] = [source(cell) for cell in Course(ROOT).lessons[0].notebook["cells"] if "find_spec" in source(cell)]
     compared = "nbval-check-output"
     collapsed = {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["solution", compared]}
     listed = [
         new_markdown_cell(text[0]),
+        new_code_cell(installation),
         new_code_cell("STEPS = 3\nSEED = 0", metadata={"tags": ["parameters"]}),
         new_code_cell(IMPORTS),
         new_code_cell("figures.line()"),
@@ -229,7 +232,7 @@ def test_a_lesson_more_is_run_and_published(published):
 def test_a_lesson_more_is_tested_as_all_others_are(published):
     """Its notebook is held to the contract and run, and its checks meet their right answers and their mutants."""
     tests = ["tests/test_notebooks.py", "tests/test_checks.py", "tests/test_architecture.py"]
-    wanted = f"{NAME} or doubled or five_right_answers or architecture"
+    wanted = f"{NAME} or doubled or five_right_answers or before_them or names_do_use_it or no_torch_does_not"
     said = run(published, "-m", "pytest", *tests, "-k", wanted, "-q", "-p", "no:cacheprovider", "-rA")
     told = Counter(re.findall(r"^PASSED tests/\w+\.py::(\w+)", said, re.MULTILINE))
     assert told["test_a_right_answer_is_correct"] == told["test_a_mutant_is_told_what_is_wrong"] == 5
@@ -253,9 +256,13 @@ def test_a_lesson_more_counts_in_the_learners_progress(larger):
     assert re.search(r"^99_doubling +1 of 1 +0 of 4$", said, re.MULTILINE)
 
 
-def test_a_lesson_more_is_handed_out(published):
-    done = babyagi(published, "student", env=environment(published))
-    assert done.returncode == 0, done.stderr
+def test_a_lesson_more_is_handed_out_and_its_links_are_kept(published):
+    for command, said in (
+        (["student"], "instructor.zip"),
+        (["links", "--repo", "someone/else"], f"notebooks/{NAME}.ipynb"),
+    ):
+        done = babyagi(published, *command, env=environment(published))
+        assert done.returncode == 0 and said in done.stdout, done.stderr
 
 
 def test_a_lesson_that_is_complete_lacks_nothing(larger):
