@@ -127,16 +127,19 @@ def exercises(lesson: Lesson) -> list[Exercise]:
 def difference(stub: str, solution: str) -> str:
     """Where a stub and its solution differ outside the exercise; empty if they do not.
 
-    Both have to be one definition and one call of a check. The solution without its answers has to be the stub.
+    Both have to be one definition and one call of a check, to which the solution adds `solution=True`. The solution without
+    its answers has to be the stub.
     """
     try:
         left, right = ast.parse(stub), ast.parse(solution)
     except SyntaxError as error:
         return f"it does not parse: {error}"
     for name, tree in (("stub", left), ("solution", right)):
-        kinds = [type(statement) for statement in tree.body]
-        if len(kinds) != 2 or kinds[0] not in (ast.FunctionDef, ast.ClassDef) or kinds[1] is not ast.Expr:
-            return f"the {name} has to be one definition and one call of a check"
+        match tree.body:
+            case [ast.FunctionDef() | ast.ClassDef(), ast.Expr(value=ast.Call())]:
+                pass
+            case _:
+                return f"the {name} has to be one definition and one call of a check"
     answers = _functions(left)
     if not answers or any(not _raises(function) for function in answers):
         return "every function of the stub has to end in raise NotImplementedError"
@@ -149,8 +152,12 @@ def difference(stub: str, solution: str) -> str:
         if len(answered.body) <= kept:
             return f"{answered.name} of the solution answers nothing"
         answered.body[kept:] = [given.body[-1]]
+    left.body[1].value.keywords.append(ast.keyword("solution", ast.Constant(True)))
     if ast.dump(left) != ast.dump(right):
-        return "stub and solution differ outside the exercise: in names, arguments, given lines or the check"
+        return (
+            "stub and solution differ outside the exercise: in names, arguments, given lines, or the check, which the "
+            "solution calls with solution=True"
+        )
     return ""
 
 

@@ -5,8 +5,8 @@
 
 A change is one comparison, operator, number, truth value or condition: `<` becomes `<=`, `+` becomes `-`, 3 becomes 4,
 `if a` becomes `if not a`. The changes are drawn at random from all that the module has, without annotations and texts.
-Each is written into a scratch copy of the checkout, never into the checkout, and the given test files (without any, that
-of the module's name) run there until the first failure. What follows `--` goes to pytest.
+Each is written into a scratch copy of the checkout, never into the checkout, and the given test files run there until the
+first failure: without any, those that have the name of the module or of its folder. What follows `--` goes to pytest.
 
 Printed are the changes that no test noticed. Each needs a test, or a reason why it makes no difference. A test run that
 takes five times as long as without a change (and a minute at least) is stopped and counts as noticed. For speed, the large
@@ -130,6 +130,14 @@ def scratch_copy(folder: Path) -> Path:
     return folder
 
 
+def tests_of(module: Path) -> list[str]:
+    """The test files that have the name of a module or of its folder."""
+    files = [f"tests/test_{name}.py" for name in (module.stem, module.parent.name)]
+    return [file for file in files if (ROOT / file).is_file()] or sys.exit(
+        f"there is none of {files}: name the test files"
+    )
+
+
 def main() -> None:
     cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,7 +148,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="draw no more after this time")
     options = parser.parse_intermixed_args(sys.argv[1:cut])
     name = options.module.resolve().relative_to(ROOT)
-    tests = [*(options.tests or [f"tests/test_{name.stem}.py"]), *sys.argv[cut + 1 :]]
+    tests = [*(options.tests or tests_of(name)), *sys.argv[cut + 1 :]]
 
     source = (ROOT / name).read_bytes()
     drawn = changes(source)

@@ -858,7 +858,7 @@ QUESTION = {"question": "q", "options": [OPTION, OPTION, OPTION | {"right": True
 
 
 def questions_of(folder, monkeypatch, text):
-    monkeypatch.setattr(quiz, "FOLDER", folder)
+    monkeypatch.setattr(quiz.lessons, "QUIZZES", folder)
     (folder / "x.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
     try:
         return quiz.load("x")
@@ -954,7 +954,7 @@ def test_a_spoiled_quiz_is_questions_or_refused(folder, data):
     ],
 )
 def test_a_faulty_quiz_is_told_about(folder, monkeypatch, text, said):
-    monkeypatch.setattr(quiz, "FOLDER", folder)
+    monkeypatch.setattr(quiz.lessons, "QUIZZES", folder)
     (folder / "x.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
     assert said in refusal(quiz.QuizError, quiz.load, "x")
 

@@ -23,7 +23,7 @@ COURSE = Course.find()
 each_lesson = pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.name)
 
 STUB = 'class Layer(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n        raise NotImplementedError("exercise 2")\n\n    def forward(self, x):\n        raise NotImplementedError("exercise 2")\n\n\nchecks.layer(Layer)'
-SOLUTION = "class Layer(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n        self.linear = nn.Linear(size, size)\n\n    def forward(self, x):\n        y = self.linear(x)\n        return x + y\n\n\nchecks.layer(Layer)"
+SOLUTION = "class Layer(nn.Module):\n    def __init__(self, size):\n        super().__init__()\n        self.linear = nn.Linear(size, size)\n\n    def forward(self, x):\n        y = self.linear(x)\n        return x + y\n\n\nchecks.layer(Layer, solution=True)"
 
 
 def test_no_difference():
@@ -35,12 +35,20 @@ def test_no_difference():
     ("stub", "solution", "said"),
     [
         (STUB, SOLUTION.replace("checks.layer(", "checks.other("), "differ outside"),
-        (STUB, SOLUTION.replace("class Layer", "class Layers").replace("(Layer)", "(Layers)"), "differ outside"),
+        (STUB, SOLUTION.replace("class Layer", "class Layers").replace("(Layer,", "(Layers,"), "differ outside"),
         (STUB, SOLUTION.replace("forward(self, x)", "forward(self, x, y)"), "differ outside"),
         (STUB, SOLUTION.replace("(nn.Module)", ""), "differ outside"),
         (STUB, SOLUTION.replace("        super().__init__()\n", "        print()\n"), "differ outside"),
         (STUB, SOLUTION.replace("        super().__init__()\n", ""), "__init__ of the solution answers nothing"),
         (STUB, SOLUTION + "\nprint(1)", "the solution has to be one definition"),
+        (
+            STUB,
+            SOLUTION.replace("checks.layer(Layer, solution=True)", "Layer"),
+            "the solution has to be one definition",
+        ),
+        (STUB, SOLUTION.replace(", solution=True", ""), "which the solution calls with solution=True"),
+        (STUB, SOLUTION.replace("True)", "False)"), "which the solution calls with solution=True"),
+        (STUB.replace("(Layer)", "(Layer, solution=True)"), SOLUTION, "which the solution calls with solution=True"),
         (STUB, SOLUTION.replace("return x + y", "raise NotImplementedError"), "raises NotImplementedError"),
         (
             STUB,

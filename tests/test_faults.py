@@ -377,7 +377,8 @@ def let_write(folder: Path, allowed: bool) -> None:
 def read_only(course):
     """A small course that nobody may write to, with a lesson that has a solved exercise."""
     solved = "def cosine(a, b):\n    return a @ b / (a @ a * (b @ b)) ** 0.5"
-    lesson(course / "notebooks" / "02_two.ipynb", f"\n{solved}\nchecks.cosine(cosine)")
+    imports = "from babyagi_lib.learner.checks import start_here as checks"
+    lesson(course / "notebooks" / "02_two.ipynb", f"{imports}\n{solved}\nchecks.cosine(cosine)")
     let_write(course, False)
     yield course
     let_write(course, True)

@@ -8,7 +8,7 @@ from babyagi_course.lessons import Course, source
 
 COURSE = Course.find()
 ROW = re.compile(
-    r'^\| <a id="([^"]+)"></a>([^|]+) \| ([^|]+) \| (.+) \| \[(\d)\]\(\.\./notebooks/(\w+)\.ipynb\) \|$', re.MULTILINE
+    r'^\| <a id="([^"]+)"></a>([^|]+) \| ([^|]+) \| (.+) \| \[(\d+)\]\(\.\./notebooks/(\w+)\.ipynb\) \|$', re.MULTILINE
 )
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./book/glossary\.md#([^)]+)\)")
 TEXT = (COURSE.root / "book" / "glossary.md").read_text(encoding="utf-8")

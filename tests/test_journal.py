@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from babyagi_lib.basics.whole import locked
-from babyagi_lib.learner import journal, progress, quiz
+from babyagi_lib.learner import journal, lessons, progress, quiz
 from babyagi_lib.learner.checks import start_here as checks
 from babyagi_lib.learner.checks import verdict
 
@@ -151,7 +151,7 @@ def test_a_lock_that_a_killed_process_left_is_named(folder, monkeypatch):
 # --- quizzes ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lesson", quiz.lessons())
+@pytest.mark.parametrize("lesson", lessons.names())
 def test_a_quiz_has_questions_with_explained_options(lesson):
     questions = quiz.load(lesson)
     assert 4 <= len(questions) <= 6
@@ -165,7 +165,7 @@ def test_a_quiz_has_questions_with_explained_options(lesson):
 
 
 def test_right_answers_cannot_be_guessed_from_their_place_or_length():
-    questions = [question for lesson in quiz.lessons() for question in quiz.load(lesson)]
+    questions = [question for lesson in lessons.names() for question in quiz.load(lesson)]
     places = [[o.right for o in q.options].index(True) for q in questions]
     assert max(places.count(place) for place in range(4)) < 0.6 * len(questions)
     longest = [max(q.options, key=lambda o: len(o.text)).right for q in questions]
@@ -204,25 +204,26 @@ def test_text_of_a_quiz_is_escaped():
 
 @pytest.mark.parametrize("history", [True, False])
 def test_in_a_real_notebook_the_learners_answer_is_noted_and_the_solution_is_not(tmp_path, history):
-    """Functions and classes, and also where the kernel keeps no history, as nbval runs it."""
+    """Functions and classes, whatever stands above them, and also where the kernel keeps no history, as nbval runs it."""
     import nbformat
     from nbclient import NotebookClient
 
-    function = "def f(a, b):\n    return a @ b / (a @ a * (b @ b)) ** 0.5\n\n\nchecks.cosine(f)"
+    function = "def f(a, b):\n    return a @ b / (a @ a * (b @ b)) ** 0.5\n\n\nstart_here.cosine(f)"
     layer = (
         "class Layer(nn.Module):\n    def __init__(self, hidden_size):\n        super().__init__()\n"
         "        self.case = nn.Embedding(5, hidden_size)\n        nn.init.zeros_(self.case.weight)\n\n"
         "    def forward(self, embeddings, case_ids):\n        return embeddings + self.case(case_ids)\n\n\n"
-        "checks.input_adapter(Layer)"
+        "ner_finetuning.input_adapter(Layer)"
     )
-    start = "from babyagi_lib.learner.checks import start_here as checks\nfrom torch import nn"
+    start = "from babyagi_lib.learner.checks import ner_finetuning, start_here\nfrom torch import nn"
     steps = [
         (start, None),
-        (f"{verdict.SOLUTION} 1\n{function}", "Correct"),
-        (f"{verdict.SOLUTION} 3\n{layer}", "Correct"),
+        (f"# @title Solution 1\n{function[:-1]}, solution=True)", "Correct"),
+        (f"{function[:-1]}, solution=True)  # edited", "Correct"),
+        (f"{layer[:-1]}, solution=True)", "Correct"),
         (function.replace("** 0.5", ""), "Not yet"),
         (function, "Correct"),
-        (layer, "Correct"),
+        (f"# @title Solution of my own\n{layer}", "Correct"),
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source, _ in steps])
     client = NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
@@ -231,7 +232,7 @@ def test_in_a_real_notebook_the_learners_answer_is_noted_and_the_solution_is_not
             client.execute_cell(cell, number, store_history=history)
             if said:
                 assert cell.outputs[0].data["text/plain"].startswith(said)
-            assert (tmp_path / journal.FILE).is_file() == (number >= 4)
+            assert (tmp_path / journal.FILE).is_file() == (number >= 5)
     assert {lesson: done["exercises"] for lesson, done in journal.read(tmp_path).items()} == {
         "00_start_here": ["cosine"],
         "04_ner_finetuning": ["input_adapter"],

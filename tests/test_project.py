@@ -7,8 +7,11 @@ import sys
 
 import bounds
 import pytest
+from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import babyagi_lib
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,34 @@ def test_one_repository_everywhere(root, project):
             assert repository.endswith("/" + owner_and_name.removeprefix("github/")) or owner_and_name.startswith(
                 "github/"
             ), path
+
+
+def folders_of_the_readme(root):
+    """The paths in its table of folders, in order."""
+    section = re.search(r"^## Where things are\n(.*?)^## ", (root / "README.md").read_text("utf-8"), re.M | re.S)[1]
+    rows = re.findall(r"^\| \[`([\w/]+)/`\]\(([\w/]+)\) \|", section, re.M)
+    assert all(name == target for name, target in rows)
+    return [name for name, _ in rows]
+
+
+def test_the_readme_describes_every_folder(root):
+    """Those at the top that are not hidden, and those of the library in the order in which they import one another."""
+    listed = subprocess.run(["git", "ls-files", "*/*"], cwd=root, capture_output=True, text=True, check=True).stdout
+    top = {name.partition("/")[0] for name in listed.splitlines() if not name.startswith((".", '"'))}
+    rooms = [f"babyagi_lib/{room}" for room in re.findall(r"^- `(\w+)`:", babyagi_lib.__doc__, re.MULTILINE)]
+    described = folders_of_the_readme(root)
+    assert {name for name in described if "/" not in name} == top
+    assert [name for name in described if "/" in name] == rooms
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"book/{path.name}" for path in ROOT.glob("book/*.md"))])
+def test_what_a_page_names_exists(root, page):
+    """What a page links to, and every path in it that begins with one of the folders; `name` stands for any name."""
+    text, here = (root / page).read_text(encoding="utf-8"), (root / page).parent
+    targets = set(re.findall(r"\]\((?!https?:|#)([^)#]+)", text))
+    paths = set(re.findall(rf"`((?:{'|'.join(folders_of_the_readme(root))})/[^`]*)`", text))
+    assert {target for target in targets if not (here / target).exists() and not (root / target).exists()} == set()
+    assert {path for path in paths if "name." not in path and not (root / path).exists()} == set()
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "LICENSE-CONTENT"])

@@ -1,4 +1,4 @@
-"""Checks of numbers that a caller passes. Used by the modules that train and measure."""
+"""Checks of numbers that a caller passes. Used by the folders from `models` to `worlds`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What all figures of the course share: colours, alt text and how they are shown; and the curve of a training run."""
+"""What all figures of the course share: colours, alt text and how they are shown; and the curve of a training run.
+
+Used by all other modules here, by `learner.explore`, and by lesson 04.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`babyagi doctor`: what this machine has, what is missing, and what to do about it.
+"""What this machine has, what is missing, and what to do about it. Used by lesson 00 and by `babyagi doctor`.
 
 The machine may be broken in any way. So an error during the examination becomes one of the findings.
 """
@@ -16,7 +16,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from babyagi_course.running import give_home, machine
+from babyagi_lib.basics.machine import give_home, machine
 from babyagi_lib.sources.errors import first_line
 
 

@@ -1,6 +1,7 @@
 """The names of the lessons. A lesson has the name of its quiz, such as `06_q_learning`; so has its notebook.
 
-A module for one lesson carries that name without the number, since a name in Python cannot begin with one.
+A module for one lesson carries that name without the number, since a name in Python cannot begin with one. Used by
+`checks`, `quiz` and `progress`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One output with a widget for front ends that have a kernel, and with a picture or HTML for all others.
 
-Used by `explore` and `quiz`.
+Used by `explore`, `quiz` and the tool.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Classifying from a few examples of each class: draws, episodes and five methods. Used by lesson 05.
+"""Classifying from a few examples of each class: draws, episodes and five methods. Used by lessons 00, 01, 03 and 05.
 
 Three methods work on vectors that a frozen encoder made once (`embed`): `nearest_example`, `nearest_centroid` and
 `linear_probe`. Two train a copy of the encoder: `fine_tune` with a new head, and `contrastive_tune` on pairs. Every

@@ -8,5 +8,5 @@ An encoder or a corpus has a name, and a name means one thing only:
 - anything else is a name on the Hugging Face hub, and is the only case that uses the network.
 
 Nothing falls back silently: what cannot be loaded or used is a `SourceError` that says what to do instead, and a line or
-row that cannot be read is a `CorpusError` that says which.
+row that cannot be read is a `CorpusError` that says which. Imports no torch.
 """

@@ -1,4 +1,7 @@
-"""What is said about a corpus when it has been loaded: its sizes, and how many test examples it repeats."""
+"""What is said about a corpus when it has been loaded: its sizes, and how many test examples it repeats.
+
+Used by `messages` and `news`.
+"""
 
 from __future__ import annotations
 

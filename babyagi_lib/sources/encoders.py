@@ -1,4 +1,7 @@
-"""Pretrained encoders: the embedded one, one in a folder, or one from the hub. What lessons rely on is checked at loading."""
+"""Pretrained encoders: the embedded one, one in a folder, or one from the hub. What lessons rely on is checked at loading.
+
+Used by lessons 00 to 05.
+"""
 
 from __future__ import annotations
 

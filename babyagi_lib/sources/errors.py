@@ -1,4 +1,7 @@
-"""The two errors of all sources, and how a message of another library is quoted in them."""
+"""The two errors of all sources, and how a message of another library is quoted in them.
+
+Used by lessons 02 and 04, and by all that loads or saves.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text files as people save them: read as UTF-8, or refused with file and line."""
+"""Text files as people save them: read as UTF-8, or refused with file and line. Used by `messages`, `news` and `text`."""
 
 from __future__ import annotations
 

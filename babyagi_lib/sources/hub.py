@@ -1,4 +1,7 @@
-"""Names on the Hugging Face hub, the only sources that use the network."""
+"""Names on the Hugging Face hub, the only sources that use the network.
+
+Used by `encoders`, `news`, `text` and the doctor.
+"""
 
 from __future__ import annotations
 

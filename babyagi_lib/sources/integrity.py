@@ -1,4 +1,7 @@
-"""Whether files are as published: hashes, and the course's own data folder."""
+"""Whether files are as published: hashes, and the course's own data folder.
+
+Used by `encoders`, `language_models`, `messages`, `news` and the tool.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A small causal language model for lesson 05's section on in-context learning: an extra, never required."""
+"""A small causal language model for lesson 05's section on in-context learning: an extra, never required.
+
+Used by lesson 05.
+"""
 
 from __future__ import annotations
 

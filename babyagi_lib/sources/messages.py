@@ -1,4 +1,4 @@
-"""Short messages and their categories: what their writers want."""
+"""Short messages and their categories: what their writers want. Used by lessons 00 to 03 and 05."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotated news: sentences with tags for names, or with the topic of their story."""
+"""Annotated news: sentences with tags for names, or with the topic of their story. Used by lessons 02 and 04."""
 
 from __future__ import annotations
 

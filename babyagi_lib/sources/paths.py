@@ -1,4 +1,4 @@
-"""Names that stand for files and folders."""
+"""Names that stand for files and folders. Used by `encoders`, `messages`, `news`, `text` and `models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain text to pretrain on."""
+"""Plain text to pretrain on. Used by lesson 01."""
 
 from __future__ import annotations
 

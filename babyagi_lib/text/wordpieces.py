@@ -1,4 +1,4 @@
-"""Word-level tags to word pieces and back, and how tags are scored. Used by lesson 04.
+"""Word-level tags to word pieces and back, and how tags are scored. Used by lessons 02 and 04.
 
 A tagger reads word pieces; corpora are annotated word by word. `encode` cuts sentences into windows of pieces in which
 exactly one piece of every word carries that word's tag; `decode` turns predictions for those pieces into

@@ -1,6 +1,6 @@
 """Binary cross-entropy without overflow, a checker for gradients, and the calibration of probabilities. Lesson 03.
 
-All in NumPy and float64, without autograd, so that the lesson can check torch against it.
+All in NumPy and float64, without autograd, so that the lesson can check torch against it. Imports no torch.
 """
 
 from __future__ import annotations

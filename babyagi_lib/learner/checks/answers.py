@@ -1,7 +1,7 @@
 """Reads what a learner's function returned, and shows numbers side by side. Used by the checks of every lesson.
 
 A right answer may come as NumPy or torch, float32 or float64, a list, a 0-d array or a tensor with a gradient. Here all
-of them become float64 arrays, so that a check compares numbers and nothing else.
+of them become float64 arrays, so that a check compares numbers and nothing else. Imports no torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The exercises of lesson 06: value iteration, the Q-learning update, a schedule for exploration."""
+"""The exercises of lesson 06: value iteration, the Q-learning update, a schedule for exploration. Imports no torch."""
 
 from __future__ import annotations
 

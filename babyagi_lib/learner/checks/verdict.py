@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import linecache
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from babyagi_lib.learner.checks.limit import within
 from babyagi_lib.learner.lessons import lesson_of
 
 LIMIT = 10.0  # seconds that an answer may take; the slowest right one takes about one second
-SOLUTION = "# @title Solution"  # how a notebook's solution cells begin
 LIBRARY = Path(__file__).parents[2]
 EXERCISES: dict[str, list[str]] = {}  # the names of each lesson's checks, filled as they are defined
 
@@ -37,13 +35,13 @@ def exercise(check: Callable[..., str]) -> Callable[..., Verdict]:
     """Turn a function that raises `Wrong`, or returns praise, into a check that returns a `Verdict`.
 
     The check belongs to the lesson whose module it is written in. A right answer in a notebook is saved in the learner's
-    journal, unless it is the notebook's own solution.
+    journal. The notebook's own solutions are not: their cells call the check with `solution=True`.
     """
     lesson = lesson_of(check.__module__)
     EXERCISES.setdefault(lesson, []).append(check.__name__)
 
     @functools.wraps(check)
-    def run(attempt: Callable) -> Verdict:
+    def run(attempt: Callable, *, solution: bool = False) -> Verdict:
         if not callable(attempt):
             advice = "give the check the name of your function, without parentheses after it"
             return Verdict("not yet", f"{advice}; it got {describe(attempt)}.")
@@ -56,7 +54,9 @@ def exercise(check: Callable[..., str]) -> Callable[..., Verdict]:
             if isinstance(error, NotImplementedError) and (not str(error) or str(error).startswith("exercise")):
                 return Verdict("not attempted yet", "fill in the function above and run this cell again.")
             return Verdict("not yet", _blame(error, watched))
-        return Verdict("correct", praise + _noted(lesson, check.__name__, attempt))
+        if solution or not _in_notebook():
+            return Verdict("correct", praise)
+        return Verdict("correct", praise + _noted(lesson, check.__name__))
 
     return run
 
@@ -88,10 +88,8 @@ def _blame(error: Exception, watched: _Watched) -> str:
     return f"the check cannot use what your code returned, {describe(watched.returned)} ({raised})."
 
 
-def _noted(lesson: str, name: str, attempt: Callable) -> str:
-    """Save a solved exercise and say how many of the lesson are; do nothing outside of a notebook or for its solution."""
-    if not _in_notebook() or _cell_of(attempt).lstrip().startswith(SOLUTION):
-        return ""
+def _noted(lesson: str, name: str) -> str:
+    """Save a solved exercise, and say how many of the lesson are."""
     try:
         journal.record_exercise(lesson, name)
         solved = set(journal.read()[lesson]["exercises"]) & set(EXERCISES[lesson])
@@ -102,14 +100,3 @@ def _noted(lesson: str, name: str, attempt: Callable) -> str:
 
 def _in_notebook() -> bool:
     return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
-
-
-def _cell_of(attempt: Callable) -> str:
-    """The source of the cell (or file) that an answer was written in; empty if it was not written in Python.
-
-    A kernel registers the source of each cell, for its tracebacks, whatever front end it serves. Its history of inputs
-    would not do: some programs run notebooks without one.
-    """
-    parts = vars(attempt).values() if isinstance(attempt, type) else [attempt]
-    codes = [part.__code__ for part in parts if hasattr(part, "__code__")]
-    return "".join(linecache.getlines(codes[0].co_filename)) if codes else ""
