@@ -1,4 +1,4 @@
-"""The training loop that every lesson uses: `fit`, and `History`, its record.
+"""The training loop, `fit`, and `History`, its record. Used by lessons 01, 02, 04 and 05.
 
 `fit` is written out so that it can be read from top to bottom: a batch, forward, backward, clip, step, schedule, and after
 each epoch a validation score that decides which weights to keep and when to stop. What it needs beside these steps (checks
