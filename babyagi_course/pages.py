@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from babyagi_course import aims, loglog
-from babyagi_course.lessons import Course, CourseError, Lesson, figures, lasting_outputs, source, tags
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import LAUNCH, Links
+from babyagi_course.notebooks import figures, lasting_outputs, source, tags
 from babyagi_course.tables import gigabytes, minutes, with_cost
 from babyagi_lib.learner.publishing import MIME
 

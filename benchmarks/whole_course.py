@@ -19,8 +19,9 @@ from pathlib import Path
 
 import results
 
-from babyagi_course.lessons import CourseError
-from babyagi_course.running import peak_memory, read_report
+from babyagi_course.errors import CourseError
+from babyagi_course.memory import peak_memory
+from babyagi_course.runs import read_report
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"from nothing": "course", "again, nothing changed": "course", "the book alone": "book"}

@@ -15,7 +15,9 @@ import pytest
 
 from babyagi_course import aims, loglog
 from babyagi_course import pages as paging
-from babyagi_course.lessons import Course, CourseError, figures
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import figures
 from babyagi_lib.learner.publishing import MIME, Figure, bundle
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

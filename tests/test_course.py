@@ -13,7 +13,10 @@ from conftest import BABYAGI, BODY, babyagi, lesson, report
 from packaging.requirements import Requirement
 
 from babyagi_course import tables
-from babyagi_course.lessons import EXTRAS, Course, CourseError, setting_value
+from babyagi_course.errors import CourseError
+from babyagi_course.extras import EXTRAS
+from babyagi_course.lessons import Course
+from babyagi_course.parameters import setting_value
 
 
 def test_run_reports_what_a_lesson_measured(course):
@@ -129,7 +132,7 @@ def test_refresh_writes_outputs_cost_and_map(course):
 
 
 def test_progress_bars_and_stderr_do_not_last():
-    from babyagi_course.lessons import lasting_outputs
+    from babyagi_course.notebooks import lasting_outputs
 
     out, err = ({"output_type": "stream", "name": name, "text": ["a\n", "b"]} for name in ("stdout", "stderr"))
     view = {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {"model_id": "abc"}}}

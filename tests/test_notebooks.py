@@ -17,7 +17,8 @@ from conftest import babyagi
 from papermill.iorw import load_notebook_node
 
 from babyagi_course import editions
-from babyagi_course.lessons import Course, figures, source, tags
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import figures, source, tags
 from babyagi_course.refreshing import with_map
 from babyagi_lib.learner import quiz
 from babyagi_lib.learner.checks.verdict import SOLUTION

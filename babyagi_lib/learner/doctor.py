@@ -16,7 +16,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from babyagi_course.running import give_home, machine
+from babyagi_lib.basics.machine import give_home, machine
 from babyagi_lib.sources.errors import first_line
 
 
