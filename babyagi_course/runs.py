@@ -95,7 +95,7 @@ class Runs:
         for entry in self.report["lessons"].values():
             used = entry.get("used", {})
             packages |= {*used.get("packages", {})}
-            modules |= {*used.get("absent", [])}
+            modules |= {name for name in used.get("absent", []) if isinstance(name, str)}
         asked = subprocess.run(
             [sys.executable, "-c", Path(watch.__file__).read_text(encoding="utf-8")],
             cwd=self.course.root / "notebooks",

@@ -23,9 +23,10 @@ LIBRARY = "babyagi_lib"
 class Watch:
     """Notes the files that this process reads, and the modules and distributions that it asks for.
 
-    Of the files those count that lie under the course's folder or in the library's, which may be installed elsewhere.
-    The environment and hidden folders do not count: what a package holds is known by its version. A file that the lesson
-    wrote before it read it, or that is gone at the end, is the lesson's own. A compiled module counts as its source.
+    Of the files those count that lie under the course's folder, or in the library and in the data and results beside it,
+    which may be installed elsewhere. The environment and hidden folders do not count: what a package holds is known by its
+    version. A file that the lesson wrote before it read it, or that is gone at the end, is the lesson's own. A compiled
+    module counts as its source.
 
     Not seen are files that C++ or Rust code opens, folders that are only listed, and what another process reads or imports.
     """
@@ -38,8 +39,9 @@ class Watch:
             ignored: the name of files that do not count wherever they lie: the learner's progress.
         """
         spec = importlib.util.find_spec(LIBRARY)
+        library = Path(spec.origin).resolve().parent if spec and spec.origin else Path(root)
         self.root, self.ignored = os.path.realpath(root), ignored
-        self.library = os.path.realpath(Path(spec.origin).parent) if spec and spec.origin else self.root
+        self.library = [str(library), str(library.parent / "data"), str(library.parent / "benchmarks")]
         self.opened: dict[str, str | None] = {}  # path -> its hash when first read, or `WRITTEN`
         self.modules: set[str] = set()
         self.distributions: set[str] = set()
@@ -70,9 +72,9 @@ class Watch:
             self.opened[path] = WRITTEN if writes else hash_of(path)
 
     def _counts(self, path: str) -> bool:
-        if Path(path).name == self.ignored:
+        if path.endswith(os.sep + self.ignored):
             return False
-        if _is_under(path, self.library):
+        if any(_is_under(path, folder) for folder in self.library):
             return True
         hidden = f"{os.sep}." in path.removeprefix(self.root)
         return _is_under(path, self.root) and not hidden and not _is_under(path, os.path.realpath(sys.prefix))
