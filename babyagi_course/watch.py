@@ -47,29 +47,29 @@ class Watch:
         self.distributions: set[str] = set()
         self.own = threading.local()  # whether this thread is reading a file only to hash it
         sys.meta_path.insert(0, self)
-        sys.addaudithook(self.heard)
 
-    def heard(self, event: str, about: tuple) -> None:
-        """Audit hook: note a file that is being opened. What it raised would be raised by `open`."""
-        if event != "open" or getattr(self.own, "reading", False):
+        def heard(event: str, about: tuple) -> None:  # a plain function: Python calls it for every `id(...)`, too
+            if event == "open":
+                self._opened(about[0], about[2])
+
+        sys.addaudithook(heard)
+
+    def _opened(self, file: Any, flags: int) -> None:
+        """Note a file that is about to be opened. An error here would be one of `open`."""
+        if isinstance(file, int) or getattr(self.own, "reading", False):
             return
         self.own.reading = True
         try:
-            self._note(about[0], about[2])
-        except (OSError, ValueError, TypeError):  # no path, or one that cannot be opened either
+            path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100 - links stay as they are
+            if path.endswith(".pyc"):
+                path = importlib.util.source_from_cache(path)
+            if path not in self.opened and self._counts(path):
+                writes = flags & (os.O_WRONLY | os.O_RDWR)
+                self.opened[path] = WRITTEN if writes else hash_of(path)
+        except (OSError, ValueError, TypeError):  # no path, or none that can be opened
             return
         finally:
             self.own.reading = False
-
-    def _note(self, opened: Any, flags: int) -> None:
-        if isinstance(opened, int):
-            return
-        path = os.path.abspath(os.fsdecode(opened))  # noqa: PTH100 - links stay as they are
-        if path.endswith(".pyc"):
-            path = importlib.util.source_from_cache(path)
-        if path not in self.opened and self._counts(path):
-            writes = flags & (os.O_WRONLY | os.O_RDWR)
-            self.opened[path] = WRITTEN if writes else hash_of(path)
 
     def _counts(self, path: str) -> bool:
         if path.endswith(os.sep + self.ignored):
