@@ -212,7 +212,7 @@ class Course:
         """Hash of what a lesson is given: its code, its parameters, and the content of files and folders that they name.
 
         Prose does not count, nor does the address that the course is installed from: they change no output. What the
-        lesson reads and imports besides is known once it has run (`results`).
+        lesson reads and imports besides is known once it has run (`runs`).
         """
         code = [ORIGIN.sub("", source(c)) for c in lesson.notebook["cells"] if c["cell_type"] == "code"]
         given = lesson.parameters | parameters

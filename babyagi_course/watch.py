@@ -97,11 +97,11 @@ class Watch:
             `files`, path -> sha256, null if there was none, the path from the course's root if it lies there; and what
             `installed` returns of the packages that were imported or asked for, and of the modules that are not there.
         """
-        sys.meta_path.remove(self)
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
         self.own.reading = True
-        imported = {name: module for name, module in [*sys.modules.items()] if name.partition(".")[0] == LIBRARY}
-        for module in imported.values():  # before the first cell, perhaps
-            if path := getattr(module, "__file__", None):
+        for name, module in [*sys.modules.items()]:  # of the library, those imported before the first cell
+            path = getattr(module, "__file__", None) if name.partition(".")[0] == LIBRARY else None
+            if path:
                 self.opened.setdefault(os.path.realpath(path), hash_of(path))
         files = {}
         for path, found in self.opened.items():
