@@ -238,7 +238,7 @@ def imported_by(lesson) -> set[str]:
     """The files of the library that the notebook's own import statements name."""
     names = set()
     for cell in code_cells(lesson):
-        for node in ast.walk(ast.parse(source(cell))):
+        for node in ast.walk(ast.parse(re.sub(r"%pip .*", "pass", source(cell)))):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("babyagi_lib"):
                 names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     paths = {name.replace(".", "/") + ending for name in names for ending in (".py", "/__init__.py")}
