@@ -87,7 +87,7 @@ class Client(PapermillNotebookClient):
 
     def papermill_execute_cells(self) -> None:
         """Execute every cell, with a request before the first and one after the last."""
-        text = f"{Path(watch.__file__).read_text(encoding='utf-8')}\nof_lesson = Watch({str(self.root)!r}, {journal.FILE!r})"
+        text = f"{Path(watch.__file__).read_text(encoding='utf-8')}\nof_lesson = Watch({str(self.root.resolve())!r}, {journal.FILE!r})"
         module = f"__import__('sys').modules.setdefault({WATCH!r}, __import__('types').ModuleType({WATCH!r}))"
         self._ask(f"exec({text!r}, vars({module}))", "None")
         super().papermill_execute_cells()
