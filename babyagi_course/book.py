@@ -23,10 +23,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from babyagi_course import pages, parts
-from babyagi_course.lessons import Course, CourseError, source, write_atomically
+from babyagi_course.errors import CourseError
+from babyagi_course.files import write_atomically
+from babyagi_course.lessons import Course
 from babyagi_course.links import Links
+from babyagi_course.notebooks import source
 from babyagi_course.refreshing import merge
-from babyagi_course.running import alone, executed, read_report
+from babyagi_course.runs import Runs, alone
 from babyagi_lib.basics.whole import whole_folder
 
 
@@ -182,11 +185,11 @@ def _lessons(course: Course, out: Path) -> dict[str, dict]:
     Raises:
         CourseError: a lesson has never been run.
     """
-    report = read_report(out)
+    runs = Runs(course, out)
     lessons = {}
     for lesson in course.lessons:
         notebook = copy.deepcopy(lesson.notebook)
-        if run := executed(lesson, course.key(lesson, {}), out, report):
+        if run := runs.good(lesson, course.key(lesson, {})):
             merge(notebook, run)
         else:
             lesson.must_have_run()

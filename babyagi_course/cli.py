@@ -52,7 +52,8 @@ def course(out: Out = BUILD) -> None:
     """Execute every lesson, build the book, and say which page to open."""
     from babyagi_course import book as books
     from babyagi_course import running, tables
-    from babyagi_course.lessons import Course, must_have
+    from babyagi_course.extras import must_have
+    from babyagi_course.lessons import Course
 
     must_have("lab", "book")
     found = Course.find()
@@ -73,7 +74,8 @@ def book(
     """
     from babyagi_course import book as books
     from babyagi_course import printing
-    from babyagi_course.lessons import Course, must_have
+    from babyagi_course.extras import must_have
+    from babyagi_course.lessons import Course
     from babyagi_course.links import Links
 
     must_have("book", *(["pdf"] if pdf else []))
@@ -152,7 +154,7 @@ def _fail_if_any_failed(report: dict, names: list[str]) -> None:
 
 def main() -> None:
     """Entry point: an error that the user can correct is one line on stderr and exit code 2."""
-    from babyagi_course.lessons import FORBIDDEN, FULL, CourseError, cannot_write
+    from babyagi_course.errors import FORBIDDEN, FULL, CourseError, cannot_write
 
     for stream in (sys.stdout, sys.stderr):
         # A terminal or pipe may have an encoding that lacks a character, such as one in a folder's name.

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from babyagi_course.lessons import CourseError
+from babyagi_course.errors import CourseError
 from babyagi_lib.basics import strict_yaml
 
 FACTS, PYPROJECT = "book/dependencies.yml", "pyproject.toml"

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babyagi_course import parts
-from babyagi_course.lessons import DIFFICULTY, Course, CourseError, Lesson, cannot_write, source, tags
+from babyagi_course.errors import CourseError, cannot_write
+from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
+from babyagi_course.notebooks import DIFFICULTY, source, tags
 from babyagi_lib.basics.whole import whole_file
 from babyagi_lib.sources.errors import SourceError
 from babyagi_lib.sources.integrity import check_manifest

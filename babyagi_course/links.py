@@ -15,7 +15,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import babyagi_lib
-from babyagi_course.lessons import Course, CourseError, Lesson, source, write_atomically
+from babyagi_course.errors import CourseError
+from babyagi_course.files import write_atomically
+from babyagi_course.lessons import Course, Lesson
+from babyagi_course.notebooks import source
 
 LAUNCH = re.compile(r"(<!-- launch -->).*?(<!-- /launch -->)", re.DOTALL)
 INSTALLATION = """\

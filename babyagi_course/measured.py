@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from babyagi_course.lessons import CourseError
+from babyagi_course.errors import CourseError
 
 HEADS = ("work", "beside", "ours", "ratio", "aim", "met")
 

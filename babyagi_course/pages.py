@@ -13,8 +13,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from babyagi_course.lessons import CourseError, Lesson, lasting_outputs, source, tags
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Lesson
 from babyagi_course.links import LAUNCH, Links
+from babyagi_course.notebooks import lasting_outputs, source, tags
 from babyagi_course.tables import with_cost
 from babyagi_lib.learner.publishing import MIME
 

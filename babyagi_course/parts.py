@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from babyagi_course import dependencies, measured
-from babyagi_course.lessons import Course, CourseError, Lesson, figures
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course, Lesson
+from babyagi_course.notebooks import figures
 from babyagi_course.pages import effort
 from babyagi_course.tables import gigabytes, minutes
 from babyagi_lib.basics import strict_yaml

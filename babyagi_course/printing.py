@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin
 
-from babyagi_course.lessons import CourseError, must_have
+from babyagi_course.errors import CourseError
+from babyagi_course.extras import must_have
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route

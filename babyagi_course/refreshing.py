@@ -11,9 +11,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from babyagi_course.lessons import Course, CourseError, Lesson, figures, lasting_outputs, source, write_atomically
+from babyagi_course.errors import CourseError
+from babyagi_course.files import write_atomically
+from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
-from babyagi_course.running import alone, executed, read_report
+from babyagi_course.notebooks import figures, lasting_outputs, source
+from babyagi_course.runs import Runs, alone
 from babyagi_course.tables import gigabytes, headline, minutes, with_cost
 from babyagi_lib.basics.whole import whole_file
 
@@ -28,10 +31,10 @@ def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
             nothing is written.
     """
     with alone(out):
-        report = read_report(out)
+        runs = Runs(course, out)
         texts = {}
         for lesson in lessons:
-            run = executed(lesson, course.key(lesson, {}), out, report)
+            run = runs.good(lesson, course.key(lesson, {}))
             if run is None:
                 raise CourseError(
                     f"{lesson.name} has no run of its present source with its own parameters in {out}: babyagi run {lesson.name[:2]}"

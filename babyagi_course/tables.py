@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from babyagi_course.lessons import COST
+from babyagi_course.notebooks import COST
 
 
 def minutes(seconds: float) -> str:

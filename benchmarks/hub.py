@@ -32,8 +32,9 @@ import requests
 import results
 import websocket
 
-from babyagi_course.lessons import Course, Lesson, source
+from babyagi_course.lessons import Course, Lesson
 from babyagi_course.measured import Learner
+from babyagi_course.notebooks import source
 
 HERE = Path(__file__).resolve().parent
 PROXY = "configurable-http-proxy@5.3.0"

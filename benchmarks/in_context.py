@@ -22,7 +22,7 @@ import numpy as np
 import results
 from scipy.stats import t
 
-from babyagi_course.lessons import write_atomically
+from babyagi_course.files import write_atomically
 from babyagi_lib.methods import fewshot, incontext
 from babyagi_lib.sources.encoders import load_encoder
 from babyagi_lib.sources.language_models import load_language_model

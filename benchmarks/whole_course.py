@@ -20,9 +20,10 @@ from pathlib import Path
 
 import results
 
-from babyagi_course.lessons import CourseError
+from babyagi_course.errors import CourseError
 from babyagi_course.measured import Aim
-from babyagi_course.running import peak_memory, read_report
+from babyagi_course.memory import peak_memory
+from babyagi_course.runs import read_report
 from babyagi_course.tables import minutes
 
 ROOT = Path(__file__).resolve().parents[1]

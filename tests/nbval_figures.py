@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from babyagi_course.lessons import figures
+from babyagi_course.notebooks import figures
 
 CELLS = []
 

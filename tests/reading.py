@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from babyagi_course.lessons import Lesson, source
+from babyagi_course.lessons import Lesson
+from babyagi_course.notebooks import source
 
 
 def modules(root: Path) -> dict[str, str]:

@@ -11,7 +11,8 @@ import pytest
 from reading import imported, imported_by, modules
 
 import babyagi_lib
-from babyagi_course.lessons import Course, source, tags
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import source, tags
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = re.findall(r"^- `(\w+)`:", babyagi_lib.__doc__, re.MULTILINE)  # in the order in which they may import

@@ -22,7 +22,8 @@ from conftest import babyagi, in_iob1, tiny_encoder
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from babyagi_course.lessons import Course, CourseError, Lesson
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course, Lesson
 from babyagi_lib.learner import journal, quiz
 from babyagi_lib.methods import fewshot, pretraining
 from babyagi_lib.models import heads

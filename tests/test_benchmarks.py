@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from babyagi_course import measured, parts
-from babyagi_course.lessons import Course, CourseError, figures
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import figures
 from babyagi_lib.learner.publishing import MIME, bundle
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

@@ -24,8 +24,10 @@ from conftest import babyagi
 from babyagi_course import pages as paging
 from babyagi_course import parts
 from babyagi_course.book import ASSETS, Asset, fetch_assets, rooted
-from babyagi_course.lessons import DIFFICULTY, Course, CourseError, Lesson, figures, source
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
+from babyagi_course.notebooks import DIFFICULTY, figures, source
 from babyagi_lib.learner.publishing import MIME
 
 COURSE = Course.find()

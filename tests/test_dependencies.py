@@ -11,7 +11,9 @@ from packaging.version import Version
 
 from babyagi_course import dependencies
 from babyagi_course.book import ASSETS
-from babyagi_course.lessons import Course, CourseError, source
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import source
 from babyagi_lib.sources.language_models import LANGUAGE_MODEL_INSTALL
 
 COURSE = Course.find()

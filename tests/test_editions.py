@@ -16,8 +16,10 @@ from conftest import babyagi
 
 from babyagi_course import editions
 from babyagi_course.editions import difference
-from babyagi_course.lessons import Course, CourseError, Lesson, source, tags
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
+from babyagi_course.notebooks import source, tags
 
 COURSE = Course.find()
 each_lesson = pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.name)

@@ -4,7 +4,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
 
-from babyagi_course.lessons import lasting_outputs
+from babyagi_course.notebooks import lasting_outputs
 from babyagi_lib.learner import explore
 
 

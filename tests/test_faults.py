@@ -26,7 +26,7 @@ import pytest
 from conftest import BABYAGI, BODY, babyagi, lesson, report, small_course, tiny_encoder
 from packaging.version import Version
 
-from babyagi_course.lessons import figures
+from babyagi_course.notebooks import figures
 from babyagi_lib.learner import journal
 from babyagi_lib.models import adapters, heads
 from babyagi_lib.models.saving import ModelError

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from babyagi_course.lessons import Course, source
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import source
 
 COURSE = Course.find()
 ROW = re.compile(

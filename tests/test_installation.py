@@ -23,7 +23,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import babyagi_lib
-from babyagi_course.lessons import ORIGIN, Course, source
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import ORIGIN, source
 from babyagi_lib.sources.errors import SourceError
 from babyagi_lib.sources.integrity import check_manifest
 

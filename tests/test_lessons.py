@@ -19,7 +19,8 @@ from mutate import scratch_copy
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from reading import calls, cells, imported, imported_by, modules
 
-from babyagi_course.lessons import Course, Lesson, source
+from babyagi_course.lessons import Course, Lesson
+from babyagi_course.notebooks import source
 from babyagi_course.links import Links
 from babyagi_lib.learner.lessons import module_of
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 import babyagi_lib
 from babyagi_course import links as linking
-from babyagi_course.lessons import Course, CourseError, source
+from babyagi_course.errors import CourseError
+from babyagi_course.lessons import Course
 from babyagi_course.links import Links
+from babyagi_course.notebooks import source
 
 HUB = "https://hub.example.edu/jupyter"
 VERSION = babyagi_lib.__version__

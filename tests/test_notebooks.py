@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import hashlib
 import json
 import os
 import re
@@ -18,7 +19,8 @@ from papermill.iorw import load_notebook_node
 from reading import calls, parsed
 
 from babyagi_course import editions
-from babyagi_course.lessons import Course, figures, source, tags
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import figures, source, tags
 from babyagi_course.refreshing import with_map
 from babyagi_lib.learner import quiz
 from babyagi_lib.learner.publishing import differing
@@ -246,6 +248,17 @@ def run_by_the_tool(lesson):
     return done, report["lessons"][lesson.name]
 
 
+def imported_by(lesson) -> set[str]:
+    """The files of the library that the notebook's own import statements name."""
+    names = set()
+    for cell in code_cells(lesson):
+        for node in ast.walk(ast.parse(re.sub(r"%pip .*", "pass", source(cell)))):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("babyagi_lib"):
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    paths = {name.replace(".", "/") + ending for name in names for ending in (".py", "/__init__.py")}
+    return {path for path in paths if (COURSE.root / path).is_file()}
+
+
 @each_lesson
 def test_nbval_in_the_smoke_profile(lesson):
     """The cells tagged for it show what they showed in the committed run."""
@@ -260,6 +273,24 @@ def test_another_seed_and_one_thread_come_to_the_same_conclusions(lesson):
     done, entry = run_by_the_tool(lesson)
     assert done.returncode == 0, done.stderr[-3000:]
     assert entry["peak_memory_mb"] < 3072
+
+
+@each_lesson
+def test_what_it_uses_is_known(lesson):
+    """The modules that it imports, its quiz, the measured results that it shows, and every file of its corpora."""
+    _, entry = run_by_the_tool(lesson)
+    used, text = entry["used"]["files"], "\n".join(source(cell) for cell in code_cells(lesson))
+    modules = imported_by(lesson)
+    assert f"babyagi_lib/figures/{lesson.name[3:]}.py" in modules
+    expected = modules | {f"babyagi_lib/learner/quizzes/{lesson.name}.yml"}
+    expected |= {f"benchmarks/{name}.json" for name in re.findall(r"\bload_result\(\"(\w+)\"\)", text)}
+    manifest = (COURSE.root / "data" / "MANIFEST").read_text(encoding="utf-8")
+    for corpus, load in (("newswire", "load_ner("), ("support_intents", "load_intents(")):
+        if load in text:
+            expected |= {"data/MANIFEST", *(f"data/{name}" for name in re.findall(rf"{corpus}/\S+", manifest))}
+    assert expected <= used.keys(), expected - used.keys()
+    for path, found in used.items():
+        assert found is None or hashlib.sha256((COURSE.root / path).read_bytes()).hexdigest() == found, path
 
 
 @each_lesson

@@ -16,7 +16,8 @@ from nbgrader.nbgraderformat import MetadataValidator
 from test_editions import nbgrader, zips  # noqa: F401
 
 from babyagi_course import grading
-from babyagi_course.lessons import Course, source
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import source
 
 [LESSON] = Course.find().select(["06"])
 NAME = LESSON.name
