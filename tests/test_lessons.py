@@ -20,8 +20,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from reading import calls, cells, imported, imported_by, modules
 
 from babyagi_course.lessons import Course, Lesson
-from babyagi_course.notebooks import source
 from babyagi_course.links import Links
+from babyagi_course.notebooks import source
 from babyagi_lib.learner.lessons import module_of
 
 QUIZZES, CHECKS, FIGURES = (f"babyagi_lib/{folder}" for folder in ("learner/quizzes", "learner/checks", "figures"))

@@ -1,6 +1,6 @@
 """What `loop` needs to run in several processes: each computes a part of every batch, and all keep the same weights.
 
-In one process, each function here returns what it is given.
+Used by `loop`. In one process, each function here returns what it is given.
 """
 
 from __future__ import annotations
