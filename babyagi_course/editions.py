@@ -35,7 +35,7 @@ SHARED = (
     "babyagi_course/**/*",
     "data/**/*",
     "benchmarks/*.json",
-    "notebooks/profiles.yml",
+    "notebooks/profiles/*",
     "pyproject.toml",
     "constraints.txt",
     "environment.yml",

@@ -17,6 +17,8 @@ from babyagi_course.notebooks import ORIGIN, fault, source, tags
 from babyagi_course.parameters import in_cell, must_fit, paths_in, setting_value
 from babyagi_lib.basics import strict_yaml
 
+PROFILES = "profiles"  # the folder of notebooks/ with a file for each lesson that has other parameters in a profile
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -128,7 +130,7 @@ class Course:
         except FileNotFoundError as error:
             raise CourseError("the current folder no longer exists: change to another one") from error
         for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
-            if (folder / "notebooks" / "profiles.yml").is_file():
+            if (folder / "notebooks" / PROFILES).is_dir():
                 return cls(folder)
         raise CourseError("no course found here: run this inside a checkout (the folder with notebooks/ in it)")
 
@@ -154,32 +156,18 @@ class Course:
 
     @cached_property
     def profiles(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Profile -> lesson -> parameters it changes. `cpu` changes nothing: it is what the notebooks say."""
-        path = self.root / "notebooks" / "profiles.yml"
-        try:
-            loaded = strict_yaml.read(path)
-        except ValueError as error:
-            raise CourseError(f"{path}: {error}") from error
-        if not isinstance(loaded, dict):
-            raise CourseError(
-                f"{path}: expected profiles (smoke, gpu), each with lessons and the parameters they change"
-            )
+        """Profile -> lesson -> parameters it changes. `cpu` changes nothing: it is what the notebooks say.
+
+        Raises:
+            CourseError: a file of `notebooks/profiles/` is not of that form, or is for no lesson.
+        """
         lessons = {lesson.name: lesson for lesson in self.lessons}
         profiles: dict[str, dict[str, dict[str, Any]]] = {"cpu": {}}
-        for profile, changes in loaded.items():
-            if not isinstance(profile, str) or not isinstance(changes, dict | None) or profile == "cpu":
-                raise CourseError(
-                    f"{path}: {reprlib.repr(profile)}: expected a name (not cpu, which is what the notebooks say) and "
-                    "under it lessons with parameters"
-                )
-            profiles[profile] = changes or {}
-            for name, values in profiles[profile].items():
-                if name not in lessons or not isinstance(values, dict):
-                    raise CourseError(f"{path}: {profile}: {reprlib.repr(name)} is not a lesson with parameters")
-                for parameter, value in values.items():
-                    if parameter not in lessons[name].parameters:
-                        raise CourseError(f"{path}: {profile}: {name} has no parameter {parameter}")
-                    must_fit(value, lessons[name].parameters[parameter], f"{path}: {profile}: {parameter}", name)
+        for path in sorted((self.root / "notebooks" / PROFILES).glob("*.yml")):
+            if path.stem not in lessons:
+                raise CourseError(f"{path}: there is no lesson of that name; there are: {', '.join(lessons)}")
+            for profile, values in _profiles_in(path, lessons[path.stem]).items():
+                profiles.setdefault(profile, {})[path.stem] = values
         return profiles
 
     def plan(self, lessons: list[Lesson], profile: str, settings: list[str]) -> dict[str, dict[str, Any]]:
@@ -219,3 +207,28 @@ class Course:
         folder = lesson.path.parent.resolve()
         contents = [content(path, folder) for path in paths_in(given, folder)]
         return hashlib.sha256(json.dumps([code, given, contents], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _profiles_in(path: Path, lesson: Lesson) -> dict[str, dict[str, Any]]:
+    """Profile -> the parameters that it changes, as a lesson's file says.
+
+    Raises:
+        CourseError: the file cannot be read, or something in it is no profile or no parameter of the lesson.
+    """
+    try:
+        loaded = strict_yaml.read(path)
+    except ValueError as error:
+        raise CourseError(f"{path}: {error}") from error
+    if not isinstance(loaded, dict):
+        raise CourseError(f"{path}: expected profiles (smoke, gpu), each with the parameters that it changes")
+    for profile, values in loaded.items():
+        if not isinstance(profile, str) or not isinstance(values, dict) or profile == "cpu":
+            raise CourseError(
+                f"{path}: {reprlib.repr(profile)}: expected a name (not cpu, which is what the notebook says) and under it "
+                "parameters"
+            )
+        for parameter, value in values.items():
+            if parameter not in lesson.parameters:
+                raise CourseError(f"{path}: {profile}: {lesson.name} has no parameter {parameter}")
+            must_fit(value, lesson.parameters[parameter], f"{path}: {profile}: {parameter}", lesson.name)
+    return loaded

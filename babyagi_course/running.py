@@ -49,7 +49,9 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
                 if runs.good(lesson, keys[lesson.name]):
                     bar.write(f"{lesson.name}: unchanged since its last run, skipped", file=sys.stderr)
                     continue
-                entry = _run_one(course, lesson, plan[lesson.name], profile, out, named)
+                changed = plan[lesson.name]
+                ran_as = profile if changed else "cpu"  # a profile that changes nothing of a lesson is none for it
+                entry = _run_one(course, lesson, changed, ran_as, out, named)
                 if entry["status"] == "failed":
                     where = "" if entry["cell"] is None else f" in cell {entry['cell']}"
                     bar.write(f"{lesson.name}: FAILED{where}: {entry['error']}", file=sys.stderr)

@@ -93,7 +93,8 @@ def small_course(root: Path) -> Path:
     for folder in ("notebooks", "book"):
         (root / folder).mkdir(parents=True)
     lesson(root / "notebooks" / "01_one.ipynb")
-    (root / "notebooks" / "profiles.yml").write_text("smoke:\n  01_one:\n    STEPS: 1\n", encoding="utf-8")
+    (root / "notebooks" / "profiles").mkdir()
+    (root / "notebooks" / "profiles" / "01_one.yml").write_text("smoke:\n  STEPS: 1\n", encoding="utf-8")
     (root / "book" / "teaching.md").write_text("# Teaching\n\n<!-- timetable -->\n", encoding="utf-8")
     (root / "README.md").write_text("# Course\n\n<!-- map -->\n<!-- /map -->\n", encoding="utf-8")
     project = '[project.urls]\nRepository = "https://github.com/ada/course"\n[tool.babyagi]\nhub = ""\n'

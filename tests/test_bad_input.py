@@ -540,12 +540,12 @@ NOTEBOOK = nbformat.v4.new_notebook(
 def checkout(folder) -> Course:
     (folder / "notebooks").mkdir(exist_ok=True)
     nbformat.write(NOTEBOOK, folder / "notebooks" / "01_one.ipynb")
-    (folder / "notebooks" / "profiles.yml").write_text("{}", encoding="utf-8")
+    (folder / "notebooks" / "profiles").mkdir(exist_ok=True)
     return Course(folder)
 
 
 def read_profiles(folder, text):
-    write(folder / "notebooks", {"profiles.yml": text})
+    write(folder / "notebooks" / "profiles", {"01_one.yml": text})
     return Course(folder).profiles
 
 
@@ -556,7 +556,7 @@ def profiles_of(folder, text):
         return Course(folder).plan(Course(folder).lessons, "smoke", [])["01_one"]
     except CourseError as error:
         assert len(str(error)) < LONGEST
-        path = folder / "notebooks" / "profiles.yml"
+        path = folder / "notebooks" / "profiles" / "01_one.yml"
         assert str(error).startswith((f"{path}: ", "unknown profile 'smoke'; there are: cpu")), error
         return None
 
@@ -571,9 +571,8 @@ values = plain | st.sampled_from(list(RIGHT.values()))
 changes = st.sampled_from(list(RIGHT)).map(lambda name: {name: RIGHT[name]}) | st.dictionaries(
     st.sampled_from([*DEFAULTS, "WRONG", 1, None]), values, max_size=2
 )
-lessons = st.dictionaries(st.just("01_one") | st.sampled_from(["01_one", "01", 7]), changes | plain, max_size=2)
 names_of_profiles = st.just("smoke") | st.sampled_from(["smoke", "gpu", "cpu", 1, None, True])
-files_of_profiles = st.dictionaries(names_of_profiles, lessons | plain, max_size=3) | plain
+files_of_profiles = st.dictionaries(names_of_profiles, changes | plain, max_size=3) | plain
 
 
 KINDS = {
@@ -589,14 +588,9 @@ def are_profiles(loaded):
     return isinstance(loaded, dict) and all(
         isinstance(profile, str)
         and profile != "cpu"
-        and (lessons is None or isinstance(lessons, dict))
-        and all(
-            lesson == "01_one"
-            and isinstance(changes, dict)
-            and all(name in KINDS and KINDS[name](value) for name, value in changes.items())
-            for lesson, changes in (lessons or {}).items()
-        )
-        for profile, lessons in loaded.items()
+        and isinstance(changes, dict)
+        and all(name in KINDS and KINDS[name](value) for name, value in changes.items())
+        for profile, changes in loaded.items()
     )
 
 
@@ -605,12 +599,12 @@ def are_profiles(loaded):
 def test_any_values_in_profiles_are_right_or_refused(folder, checkout, loaded):
     found = profiles_of(folder, yaml.safe_dump(loaded, allow_unicode=True))
     if are_profiles(loaded) and "smoke" in loaded:
-        assert repr(found) == repr((loaded["smoke"] or {}).get("01_one", {}))  # repr, since nan is not nan
+        assert repr(found) == repr(loaded["smoke"])  # repr, since nan is not nan
     else:
         assert found is None
 
 
-PROFILES = b"smoke: &s\n  01_one:\n    STEPS: 1\n    NAME: a\n    SHOTS: [1, 2]\ngpu: *s\n"
+PROFILES = b"smoke: &s\n  STEPS: 1\n  NAME: a\n  SHOTS: [1, 2]\ngpu: *s\n"
 IN_YAML = pieces(
     "- |: |\n|  |\t|\0|\ufeff|&a |*a|*s|<<: *s|{|}|[|]|'|\"|%|@|? |~|#|-|---\n|...|2026-99-99|0x|1:99|yes|1e5|0o9|\udcff|"
     "!!python/name:os.system |!!int |!!float |!!binary |!!timestamp |!!bool |!!set |!!omap "
@@ -628,43 +622,48 @@ def test_a_spoiled_profiles_file_is_right_or_refused(folder, checkout, data):
     ("text", "said"),
     [
         ("smoke: [", "not valid YAML"),
-        (b"smoke:\n  01_one: {NAME: \xff}", "not valid YAML (UnicodeDecodeError)"),
-        ("smoke: {01_one: {STEPS: 2026-99-99}}", "not valid YAML (ValueError)"),
-        ("smoke: {01_one: {STEPS: !!bool maybe}}", "not valid YAML (KeyError)"),
-        ("smoke: {01_one: {STEPS: !!timestamp x}}", "not valid YAML (AttributeError)"),
+        (b"smoke: {NAME: \xff}", "not valid YAML (UnicodeDecodeError)"),
+        ("smoke: {STEPS: 2026-99-99}", "not valid YAML (ValueError)"),
+        ("smoke: {STEPS: !!bool maybe}", "not valid YAML (KeyError)"),
+        ("smoke: {STEPS: !!timestamp x}", "not valid YAML (AttributeError)"),
         ("[" * 5000, "not valid YAML (RecursionError)"),
-        ("smoke: {}\nsmoke: {01_one: {STEPS: 1}}", "the key 'smoke' twice"),
-        ("smoke: {01_one: {STEPS: 1, 'STEPS': 2}}", "the key 'STEPS' twice"),
+        ("smoke: {}\nsmoke: {STEPS: 1}", "the key 'smoke' twice"),
+        ("smoke: {STEPS: 1, 'STEPS': 2}", "the key 'STEPS' twice"),
         ("- a list", "expected profiles"),
         ("", "expected profiles"),
         ("1: {}", "1: expected a name"),
         ("yes: {}", "True: expected a name"),
-        ("smoke: [01_one]", "'smoke': expected a name"),
+        ("smoke: [STEPS]", "'smoke': expected a name"),
+        ("smoke:", "'smoke': expected a name"),
         ("smoke: 0", "'smoke': expected a name"),
-        ("cpu: {01_one: {STEPS: 1}}", "'cpu': expected a name (not cpu"),
-        ("smoke: {99_none: {A: 1}}", "smoke: '99_none' is not a lesson"),
-        ("smoke: {1: {A: 1}}", "smoke: 1 is not a lesson"),
-        ("smoke: {01_one: }", "smoke: '01_one' is not a lesson with parameters"),
-        ("smoke: {01_one: {WRONG: 1}}", "smoke: 01_one has no parameter WRONG"),
-        ("smoke: {01_one: {1: 1, A: 1}}", "smoke: 01_one has no parameter 1"),
-        ("smoke: {01_one: {STEPS: many}}", "smoke: STEPS='many': 01_one expects int, such as 3"),
-        ("smoke: {01_one: {STEPS: true}}", "STEPS=True: 01_one expects int"),
-        ("smoke: {01_one: {STEPS: null}}", "STEPS=None: 01_one expects int"),
-        ("smoke: {01_one: {RATE: 5e-5}}", "RATE='5e-5': 01_one expects float"),  # YAML 1.1 reads 5e-5 as text
-        ("smoke: {01_one: {SHOTS: [1, a]}}", "SHOTS=[1, 'a']: 01_one expects list of int"),
-        ("smoke: {01_one: {SHOTS: &a [*a]}}", "SHOTS=[["),
-        ("smoke: {01_one: {NAME: !!binary aGk=}}", "NAME=b'hi': 01_one expects str"),
+        ("cpu: {STEPS: 1}", "'cpu': expected a name (not cpu"),
+        ("smoke: {WRONG: 1}", "smoke: 01_one has no parameter WRONG"),
+        ("smoke: {1: 1, A: 1}", "smoke: 01_one has no parameter 1"),
+        ("smoke: {STEPS: many}", "smoke: STEPS='many': 01_one expects int, such as 3"),
+        ("smoke: {STEPS: true}", "STEPS=True: 01_one expects int"),
+        ("smoke: {STEPS: null}", "STEPS=None: 01_one expects int"),
+        ("smoke: {RATE: 5e-5}", "RATE='5e-5': 01_one expects float"),  # YAML 1.1 reads 5e-5 as text
+        ("smoke: {SHOTS: [1, a]}", "SHOTS=[1, 'a']: 01_one expects list of int"),
+        ("smoke: {SHOTS: &a [*a]}", "SHOTS=[["),
+        ("smoke: {NAME: !!binary aGk=}", "NAME=b'hi': 01_one expects str"),
     ],
 )
 def test_a_bad_profiles_file_is_explained(folder, checkout, text, said):
     found = refusal(CourseError, read_profiles, folder, text)
-    assert found.startswith(f"{folder / 'notebooks' / 'profiles.yml'}: ") and said in found
+    assert found.startswith(f"{folder / 'notebooks' / 'profiles' / '01_one.yml'}: ") and said in found
+
+
+def test_a_profiles_file_of_no_lesson_is_explained(folder, checkout):
+    write(folder / "notebooks" / "profiles", {"02_none.yml": "smoke: {STEPS: 1}"})
+    said = refusal(CourseError, lambda: Course(folder).profiles)
+    assert said.startswith(f"{folder / 'notebooks' / 'profiles' / '02_none.yml'}: ") and "01_one" in said
+    (folder / "notebooks" / "profiles" / "02_none.yml").unlink()
 
 
 def test_a_billion_laughs_are_refused_in_a_moment(folder, checkout):
     """Ten anchors, each ten times the one before: nothing may write them out."""
     laughs = ["&l0 [ha]", *(f"&l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 11))]
-    said = refusal(CourseError, read_profiles, folder, f"smoke: {{01_one: {{SHOTS: [{', '.join(laughs)}]}}}}")
+    said = refusal(CourseError, read_profiles, folder, f"smoke: {{SHOTS: [{', '.join(laughs)}]}}")
     assert "01_one expects list of int" in said
 
 

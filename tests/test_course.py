@@ -38,6 +38,13 @@ def test_profile_and_settings_reach_the_lesson(course):
     assert report(course)["01_one"]["parameters"] == {"STEPS": 1, "RATE": 2, "NAME": "hello"}
 
 
+def test_a_lesson_that_a_profile_does_not_change_has_run_as_it_says(course):
+    """Else what `refresh` writes would be called a run of that profile."""
+    lesson(course / "notebooks" / "02_two.ipynb", BODY)
+    assert babyagi(course, "run", "--profile", "smoke").returncode == 0
+    assert {name: entry["profile"] for name, entry in report(course).items()} == {"01_one": "smoke", "02_two": "cpu"}
+
+
 def test_a_folder_given_from_here_is_found_from_the_notebook(course):
     (course / "my data").mkdir()
     assert babyagi(course, "run", "--set", "NAME=my data").returncode == 0

@@ -181,9 +181,13 @@ def test_nothing_but_the_course_is_in_them(zips):
                 for n in names
                 if n.endswith((".pyc", ".partial", ".json.lock")) or "my_progress" in n or n.startswith("tests")
             ]
-            assert {"pyproject.toml", "constraints.txt", "README.md", "data/MANIFEST", "notebooks/profiles.yml"} <= set(
-                names
-            )
+            assert {
+                "pyproject.toml",
+                "constraints.txt",
+                "README.md",
+                "data/MANIFEST",
+                "notebooks/profiles/06_q_learning.yml",
+            } <= set(names)
 
 
 @pytest.mark.parametrize("edition", ["learner", "instructor"])

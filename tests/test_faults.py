@@ -624,10 +624,10 @@ def test_the_editions_are_not_made_of_changed_data(copy):
 
 def test_a_file_that_may_not_be_read(course, unprivileged):
     """As the files of a zip that somebody else unpacked."""
-    path = course / "notebooks" / "profiles.yml"
+    path = course / "notebooks" / "profiles" / "01_one.yml"
     path.chmod(0)
     done = as_user(unprivileged, course, "run")
-    assert "profiles.yml: the file cannot be read (Permission denied); you need the right to read it" in error(done)
+    assert "01_one.yml: the file cannot be read (Permission denied); you need the right to read it" in error(done)
     path.chmod(0o644)
     (course / "notebooks" / "01_one.ipynb").chmod(0)
     said = error(as_user(unprivileged, course, "run"))
