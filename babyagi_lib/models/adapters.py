@@ -1,4 +1,4 @@
-"""Small trainable parts for a frozen encoder, and what training them costs. Used by lesson 02.
+"""Small trainable parts for a frozen encoder, and what training them costs. Used by lessons 02 and 05.
 
 `Bottlenecks` are the adapters of Houlsby et al. (2019). They hook into the encoder from outside: its own modules
 and weights stay untouched, so one loaded encoder can serve many tasks, by `attach` and `detach`. `lora` is the
