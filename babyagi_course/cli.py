@@ -34,6 +34,10 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a lesson's parameter.")
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(min=1, help="Lessons at a time, each with its share of the cores; refresh takes runs of 1 only."),
+    ] = 1,
     out: Out = BUILD,
 ) -> None:
     """Execute lessons and write the executed notebooks and report.json."""
@@ -42,22 +46,26 @@ def run(
 
     course = Course.find()
     chosen = course.select(lessons or [])
-    report = running.run(course, chosen, profile, settings or [], out)
+    report = running.run(course, chosen, profile, settings or [], out, jobs)
     tables.show_report(report, [lesson.name for lesson in chosen])
     _fail_if_any_failed(report, [lesson.name for lesson in chosen])
 
 
 @app.command()
 def course(out: Out = BUILD) -> None:
-    """Execute every lesson, build the book, and say which page to open."""
+    """Execute every lesson, build the book, and say which page to open.
+
+    On two cores and more, two lessons run at a time.
+    """
     from babyagi_course import book as books
     from babyagi_course import running, tables
     from babyagi_course.extras import must_have
     from babyagi_course.lessons import Course
+    from babyagi_course.side_by_side import lessons_at_a_time
 
     must_have("lab", "book")
     found = Course.find()
-    report = running.run(found, found.lessons, "cpu", [], out)
+    report = running.run(found, found.lessons, "cpu", [], out, lessons_at_a_time())
     page = books.build(found, out)
     tables.show_report(report, [lesson.name for lesson in found.lessons])
     typer.echo(f"Open {page}")

@@ -28,8 +28,10 @@ from babyagi_lib.learner import journal
 WATCH = "babyagi_watch"
 
 
-def execute(lesson: Lesson, parameters: dict[str, Any], unfinished: Path, root: Path) -> dict[str, Any]:
-    """Execute a lesson into a file.
+def execute(
+    lesson: Lesson, parameters: dict[str, Any], unfinished: Path, root: Path, *, progress: bool = True
+) -> dict[str, Any]:
+    """Execute a lesson into a file, with a bar that shows its progress if that is asked for.
 
     Returns:
         `status`, `seconds` and `peak_memory_mb`; for a good run `used`, as `watch.Watch.used` returns it; for a failure
@@ -54,7 +56,7 @@ def execute(lesson: Lesson, parameters: dict[str, Any], unfinished: Path, root: 
                 km=own_kernel,
                 root=root,
                 watched=watched,
-                progress_bar={"leave": False, "position": 1, "desc": lesson.name},
+                progress_bar=progress and {"leave": False, "position": 1, "desc": lesson.name},
             )
             went = {"status": "ok", "used": watched}
         except PapermillExecutionError as error:

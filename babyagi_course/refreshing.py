@@ -27,8 +27,8 @@ def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
     """Write the outputs of a default `cpu` run back into the notebooks, and rewrite the README's course map.
 
     Raises:
-        CourseError: a lesson has not been run with its present source and its own parameters, or a run is going on;
-            nothing is written.
+        CourseError: a lesson has not been run with its present source and its own parameters, or not alone, or a run is
+            going on; nothing is written.
     """
     with alone(out):
         runs = Runs(course, out)
@@ -38,6 +38,10 @@ def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
             if run is None:
                 raise CourseError(
                     f"{lesson.name} has no run of its present source with its own parameters in {out}: babyagi run {lesson.name[:2]}"
+                )
+            if not runs.ran_alone(lesson):
+                raise CourseError(
+                    f"{lesson.name} ran beside other lessons into {out}, so its time is not its own; run it alone first: babyagi run {lesson.name[:2]}"
                 )
             texts[lesson.path] = json.dumps(merge(lesson.notebook, run), indent=1, ensure_ascii=False) + "\n"
         with ExitStack() as all_or_none:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,14 +19,18 @@ from babyagi_course.files import write_atomically
 from babyagi_course.lessons import Course, Lesson
 from babyagi_course.notebooks import figures
 from babyagi_course.runs import REPORT, Runs, alone
+from babyagi_course.side_by_side import Entry, side_by_side
 from babyagi_lib.basics.machine import machine
 
 
-def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str], out: Path) -> dict[str, Any]:
-    """Run lessons one after another and return the report, which is also written to `out/report.json`.
+def run(
+    course: Course, lessons: list[Lesson], profile: str, settings: list[str], out: Path, jobs: int = 1
+) -> dict[str, Any]:
+    """Run lessons in their order, up to `jobs` at a time, and return the report, which is also written to `out/report.json`.
 
-    A lesson of which nothing that it is given or uses has changed since its last good run into `out` is skipped. A lesson
-    that fails is recorded with its cell and error, and the next one runs.
+    A lesson of which nothing that it is given or uses has changed since its last good run into `out` is skipped; with one
+    job only if it also ran alone then, since a run beside others takes longer. A lesson that fails is recorded with its
+    cell and error, and the others run.
 
     Raises:
         CourseError: something in the call is wrong, a package is missing, or a notebook has no heading or parameters;
@@ -39,45 +46,82 @@ def run(course: Course, lessons: list[Lesson], profile: str, settings: list[str]
     for lesson in lessons:
         _ = lesson.title  # raises where there is none
     keys = {lesson.name: course.key(lesson, plan[lesson.name]) for lesson in lessons}
-    with alone(out):
-        for left in (*out.glob("*.unfinished.ipynb"), *out.glob("*.ipynb.partial"), *out.glob(f"{REPORT}.partial")):
-            left.unlink()  # by a run that was killed
+    run_one = partial(_run_one, course, plan=plan, profile=profile, out=out.absolute(), named=named, jobs=jobs)
+    with alone(out), _without_leftovers(out), tqdm(total=len(lessons), desc="Lessons", unit="lesson") as bar:
         runs = Runs(course, out)
-        with tqdm(lessons, desc="Lessons", unit="lesson") as bar:
-            for lesson in bar:
-                bar.set_postfix_str(lesson.name)
-                if runs.good(lesson, keys[lesson.name]):
+
+        def changed() -> Iterator[Lesson]:
+            for lesson in lessons:
+                if runs.good(lesson, keys[lesson.name]) and (jobs > 1 or runs.ran_alone(lesson)):
                     bar.write(f"{lesson.name}: unchanged since its last run, skipped", file=sys.stderr)
-                    continue
-                changed = plan[lesson.name]
-                ran_as = profile if changed else "cpu"  # a profile that changes nothing of a lesson is none for it
-                entry = _run_one(course, lesson, changed, ran_as, out, named)
+                    bar.update()
+                else:
+                    yield lesson
+
+        with closing(_ended(run_one, changed(), jobs, bar.set_postfix_str)) as ended:
+            for lesson, entry in ended:
                 if entry["status"] == "failed":
                     where = "" if entry["cell"] is None else f" in cell {entry['cell']}"
                     bar.write(f"{lesson.name}: FAILED{where}: {entry['error']}", file=sys.stderr)
-                runs.report["lessons"][lesson.name] = entry | {"key": keys[lesson.name]}
-                write_atomically(out / REPORT, json.dumps(runs.report, indent=1, ensure_ascii=False))
+                runs.record(lesson, entry | {"key": keys[lesson.name]})
+                bar.update()
     return runs.report
 
 
+def _ended(
+    run_one: Callable[..., Entry], lessons: Iterator[Lesson], jobs: int, show: Callable[[str], None]
+) -> Iterator[tuple[Lesson, Entry]]:
+    """Run lessons, one at a time in this process or several side by side, and yield each when it has ended."""
+    if jobs > 1:
+        yield from side_by_side(run_one, lessons, jobs, show)
+        return
+    for lesson in lessons:
+        show(lesson.name)
+        yield lesson, run_one(lesson)
+
+
+@contextmanager
+def _without_leftovers(out: Path) -> Iterator[None]:
+    """Remove what a run that was killed has left in a folder, an earlier one before the block and this one after it."""
+
+    def remove() -> None:
+        for left in (*out.glob("*.unfinished.ipynb"), *out.glob("*.ipynb.partial"), *out.glob(f"{REPORT}.partial")):
+            left.unlink()
+
+    remove()
+    try:
+        yield
+    finally:
+        remove()
+
+
 def _run_one(
-    course: Course, lesson: Lesson, parameters: dict[str, Any], profile: str, out: Path, named: set[str]
-) -> dict[str, Any]:
+    course: Course,
+    lesson: Lesson,
+    *,
+    plan: dict[str, dict[str, Any]],
+    profile: str,
+    out: Path,
+    named: set[str],
+    jobs: int,
+) -> Entry:
     from babyagi_course.executing import execute  # which imports papermill
 
+    changed = plan[lesson.name]
     copy, unfinished, failed = (
         out / f"{lesson.name}{ending}" for ending in (".ipynb", ".unfinished.ipynb", ".failed.ipynb")
     )
     failed.unlink(missing_ok=True)
-    entry: dict[str, Any] = {
+    entry: Entry = {
         "title": lesson.title,
-        "profile": profile,
-        "parameters": lesson.parameters | parameters,
+        "profile": profile if changed else "cpu",  # a profile that changes nothing of a lesson is none for it
+        "parameters": lesson.parameters | changed,
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "jobs": jobs,
     }
     try:
-        entry |= execute(lesson, parameters, unfinished, course.root)
+        entry |= execute(lesson, changed, unfinished, course.root, progress=jobs == 1)
         if entry["status"] == "failed":
             if unfinished.is_file():
                 unfinished.replace(failed)
@@ -87,7 +131,7 @@ def _run_one(
         entry["figures"] = figures(notebook)
         notebook["metadata"].pop("papermill", None)  # holds paths of this machine
         notebook["metadata"]["babyagi"] = {
-            k: v for k, v in entry.items() if k not in ("figures", "title", "status", "used")
+            k: v for k, v in entry.items() if k not in ("figures", "jobs", "title", "status", "used")
         }
         write_atomically(copy, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:

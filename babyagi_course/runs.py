@@ -13,6 +13,7 @@ from typing import Any
 
 from babyagi_course import watch
 from babyagi_course.errors import CourseError, cannot_write
+from babyagi_course.files import write_atomically
 from babyagi_course.lessons import Course, Lesson
 from babyagi_lib.basics.whole import Busy, locked
 
@@ -78,6 +79,15 @@ class Runs:
         except UNREADABLE:
             return None
         return notebook if same else None
+
+    def ran_alone(self, lesson: Lesson) -> bool:
+        """Whether a lesson's last run was one in which lessons ran one at a time: only then are its times its own."""
+        return self.report["lessons"][lesson.name].get("jobs", 1) == 1
+
+    def record(self, lesson: Lesson, entry: dict[str, Any]) -> None:
+        """Put a lesson's entry into the report, which is in the order of the lessons, and write it."""
+        self.report["lessons"] = dict(sorted((self.report["lessons"] | {lesson.name: entry}).items()))
+        write_atomically(self.out / REPORT, json.dumps(self.report, indent=1, ensure_ascii=False))
 
     def _is_as_it_was(self, used: dict[str, Any]) -> bool:
         now = self._installed
