@@ -127,10 +127,11 @@ class Engine(NBClientEngine):
         start_timeout: int,
         **_: Any,
     ) -> None:
-        """Execute the cells in the kernel that `km` starts, and add what they used to `watched`."""
-        Client(
+        """Execute the cells in the kernel that `km` starts and that ends with them, and add what they used to `watched`."""
+        client = Client(
             nb_man, root, watched, km=km, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger
-        ).execute()
+        )
+        client.execute(cleanup_kc=True)  # else a kernel of a manager that was given stays, with all its memory
 
 
 papermill_engines.register(Engine.NAME, Engine)

@@ -36,6 +36,11 @@ def lessons_at_a_time() -> int:
     return 2 if share()[0] >= 2 and CHOSEN_THREADS in (None, "1") else 1
 
 
+def threads_each(jobs: int) -> dict[str, str]:
+    """What each of several lessons gets in its environment: its share of the threads; nothing if the user has chosen."""
+    return {} if CHOSEN_THREADS is not None else dict.fromkeys(POOLS, str(max(1, share()[0] // jobs)))
+
+
 def side_by_side(
     run_one: Callable[[Lesson], Entry], lessons: Iterator[Lesson], jobs: int, show: Callable[[str], None]
 ) -> Iterator[tuple[Lesson, Entry]]:
@@ -84,9 +89,8 @@ def _started(run_one: Callable[[Lesson], Entry], lesson: Lesson, jobs: int) -> t
     """A new process that runs a lesson, and the connection on which it sends the entry."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
-    threads = {} if CHOSEN_THREADS is not None else dict.fromkeys(POOLS, str(max(1, share()[0] // jobs)))
     # Of a process that is no daemon, Python would wait for the end when it stops after an error.
-    process = spawn.Process(target=_work, args=(run_one, lesson, threads, theirs), daemon=True)
+    process = spawn.Process(target=_work, args=(run_one, lesson, threads_each(jobs), theirs), daemon=True)
     process.start()
     theirs.close()  # so that `ours` ends when the process does
     return ours, process

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONLL = ROOT.parent / "shared" / "data" / "conll2003"
 
 BABYAGI = [sys.executable, "-c", "from babyagi_course.cli import main; main()"]
+# The same on a machine that has the memory for two lessons at a time.
+ROOMY = "from babyagi_course import side_by_side; side_by_side.free_memory = lambda: side_by_side.ENOUGH"
+ROOMY_BABYAGI = [sys.executable, "-c", f"{ROOMY}; {BABYAGI[-1]}"]
 
 # Each of several workers has one thread, or they would wait for one another.
 if "PYTEST_XDIST_WORKER" in os.environ:

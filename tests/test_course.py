@@ -267,6 +267,17 @@ def test_the_doctor_names_a_kernel_of_another_python(tmp_path, others_kernel):
     assert "JUPYTER_PREFER_ENV_PATH=1" in done.stdout
 
 
+def test_a_kernel_ends_with_its_lesson(course):
+    """Else the memory of all lessons adds up."""
+    lesson(
+        course / "notebooks" / "01_one.ipynb", "import os, pathlib\npathlib.Path('kernel').write_text(str(os.getpid()))"
+    )
+    ended = "import pathlib, psutil\nassert not psutil.pid_exists(int(pathlib.Path('kernel').read_text()))"
+    lesson(course / "notebooks" / "02_two.ipynb", ended)
+    done = babyagi(course, "run")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("metadata", [{}, {"kernelspec": {"name": "ir", "language": "R"}}, {"kernelspec": "python3"}])
 def test_a_notebook_without_a_python_kernel_is_named_and_the_others_run(course, metadata):
     path = course / "notebooks" / "00_without.ipynb"

@@ -23,7 +23,7 @@ from pathlib import Path
 import killed
 import nbformat
 import pytest
-from conftest import BABYAGI, BODY, babyagi, lesson, report, small_course, tiny_encoder
+from conftest import BABYAGI, BODY, ROOMY_BABYAGI, babyagi, lesson, report, small_course, tiny_encoder
 from packaging.version import Version
 
 from babyagi_course.notebooks import figures
@@ -206,9 +206,33 @@ def test_killed_while_a_cell_runs_the_kernel_goes_and_what_is_done_stays(copy):
     assert babyagi(copy, "run").stderr.count("unchanged") == 2
 
 
-def start(course: Path, *arguments: str) -> subprocess.Popen:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_ended_while_two_lessons_run_both_kernels_go_and_what_is_done_stays(copy, tmp_path, how):
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    hold = f"import os, pathlib, time\npathlib.Path({str(kernels)!r}, str(os.getpid())).touch()\ntime.sleep(600)"
+    for name in ("03_hold", "04_hold"):
+        lesson(copy / "notebooks" / f"{name}.ipynb", hold)
+    before = contents(copy)
+    process = start(copy, "run", "--jobs", "2", tool=ROOMY_BABYAGI, process_group=0)
+    both = wait_for(lambda: process.poll() is None and len(found := [*kernels.iterdir()]) == 2 and found)
+    if how == signal.SIGINT:  # as Ctrl-C in a terminal: sent to all processes of the group
+        os.killpg(process.pid, how)
+        assert process.wait(30) and not any(runs(int(kernel.name)) for kernel in both)
+        assert litter(contents(copy)) == []
+    else:
+        process.kill()
+        process.wait()
+        wait_for(lambda: not any(runs(int(kernel.name)) for kernel in both))
+    left = contents(copy)
+    assert {name: left[name] for name in left.keys() - litter(left)} == before
+    assert babyagi(copy, "run", "01", "02", "--jobs", "2").stderr.count("unchanged") == 2
+    assert contents(copy) == before
+
+
+def start(course: Path, *arguments: str, tool: list[str] = BABYAGI, **options) -> subprocess.Popen:
     return subprocess.Popen(
-        [*BABYAGI, *arguments], cwd=course, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*tool, *arguments], cwd=course, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options
     )
 
 
