@@ -46,7 +46,7 @@ def run(
 
     course = Course.find()
     chosen = course.select(lessons or [])
-    report = running.run(course, chosen, profile, settings or [], out, jobs)
+    report = running.run(course, chosen, profile, settings or [], out, jobs=jobs)
     tables.show_report(report, [lesson.name for lesson in chosen])
     _fail_if_any_failed(report, [lesson.name for lesson in chosen])
 
@@ -65,7 +65,7 @@ def course(out: Out = BUILD) -> None:
 
     must_have("lab", "book")
     found = Course.find()
-    report = running.run(found, found.lessons, "cpu", [], out, lessons_at_a_time())
+    report = running.run(found, found.lessons, "cpu", [], out, jobs=lessons_at_a_time())
     page = books.build(found, out)
     tables.show_report(report, [lesson.name for lesson in found.lessons])
     typer.echo(f"Open {page}")

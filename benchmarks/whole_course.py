@@ -3,9 +3,10 @@
     python benchmarks/whole_course.py
 
 A clone of this checkout's last commit goes to a temporary folder and is run there with this environment, so the seconds are
-those of `make course` after its installation; the book's script comes from the npm registry, as it does for everybody.
-Memory is the peak of all processes together. The result goes to `whole_course.json` beside this file. A quarter of an
-hour; run it with nothing else running.
+those of `make course` after its installation; the book's script comes from the npm registry, as it does for everybody. On
+two cores and more two lessons run at a time: the seconds of a lesson are not those of one alone. Memory is the peak of all
+processes together. The result goes to `whole_course.json` beside this file. A quarter of an hour; run it with nothing else
+running.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import BODY, ROOMY_BABYAGI, babyagi, lesson, report, small_course
 
-from babyagi_course import side_by_side
+from babyagi_course import cli, running, side_by_side
+from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Lesson
 from babyagi_lib.basics.threads import quota, share
 
@@ -104,6 +105,18 @@ print(*set(side_by_side.threads_each(2).values()) or ["the user's"], side_by_sid
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, env=without | environment, capture_output=True, text=True, check=True)
     assert done.stdout == f"{threads} {at_a_time}\n"
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2])
+def test_the_course_runs_as_many_lessons_at_a_time_as_suits_the_machine(course, monkeypatch, at_a_time):
+    def run(*_, jobs):
+        raise CourseError(f"{jobs} at a time")
+
+    monkeypatch.chdir(course)
+    monkeypatch.setattr(side_by_side, "lessons_at_a_time", lambda: at_a_time)
+    monkeypatch.setattr(running, "run", run)
+    with pytest.raises(CourseError, match=f"{at_a_time} at a time"):
+        cli.course(course / "build")
 
 
 # --- the processes, without notebooks ---------------------------------------------------------------------------
