@@ -149,8 +149,8 @@ def _npm_pack(package: str) -> bytes:
 
 def _shortened(name: str) -> PurePosixPath:
     """A path inside an npm archive without its wrapping folders `package/` and `es5/`."""
-    parts = PurePosixPath(name).parts[1:]
-    return PurePosixPath(*(parts[1:] if parts[0] == "es5" else parts))
+    folders = PurePosixPath(name).parts[1:]
+    return PurePosixPath(*(folders[1:] if folders[0] == "es5" else folders))
 
 
 def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The lessons of a checkout, with their parameters, profiles and results."""
+"""The lessons of a checkout, with their parameters and profiles."""
 
 from __future__ import annotations
 

@@ -106,9 +106,9 @@ def _read(path: Path, *keys: str) -> dict[str, Any]:
     return result
 
 
-def _made(kind: type[Any], told: dict[str, Any], where: str) -> Any:
+def _made(kind: type[Any], values: dict[str, Any], where: str) -> Any:
     """What a result says as an object of that kind."""
     try:
-        return kind(**told)
+        return kind(**values)
     except TypeError as error:
         raise CourseError(f"{where}: {error}; python benchmarks/restate.py writes it as it must be") from error

@@ -166,25 +166,25 @@ def bars(path: Path, notebooks: dict[str, dict]) -> str:
     Raises:
         CourseError: the file is not of that form, or the lesson does not publish one of the figures.
     """
-    told = _bars(path)
-    if told["lesson"] not in notebooks:
-        raise CourseError(f"{path}: there is no lesson {told['lesson']!r}; there are {', '.join(notebooks)}")
+    data = _bars(path)
+    if data["lesson"] not in notebooks:
+        raise CourseError(f"{path}: there is no lesson {data['lesson']!r}; there are {', '.join(notebooks)}")
 
     def figure(label: str) -> dict[str, Any]:
-        found = figure_labelled(notebooks[told["lesson"]], label)
-        if found is None:
-            raise CourseError(f"{path} shows {label!r}, which {told['lesson']} no longer publishes")
-        return found
+        for found in figures(notebooks[data["lesson"]]):
+            if found["label"] == label:
+                return found
+        raise CourseError(f"{path} shows {label!r}, which {data['lesson']} no longer publishes")
 
     rows = []
-    for bar in told["bars"]:
+    for bar in data["bars"]:
         kind = "printed" if "printed" in bar else "measured"
         share = bar["printed"] if kind == "printed" else figure(bar["figure"])["value"]
         rows.append(
             f'<tr class="{kind}"><th scope="row">{html.escape(bar["label"])}</th>'
             f'<td style="--share: {share:.4f}"><span>{share:.1%}</span></td></tr>'
         )
-    caption = f"Measured on {html.escape(figure(told['about'])['on'])}, by the run that this book shows"
+    caption = f"Measured on {html.escape(figure(data['about'])['on'])}, by the run that this book shows"
     return "\n".join(
         ['<table class="bars">', f"<caption>{caption}</caption>", "<tbody>", *rows, "</tbody>", "</table>"]
     )
@@ -197,27 +197,22 @@ def _bars(path: Path) -> dict[str, Any]:
         CourseError: it is not of the form that `book/scores.yml` describes.
     """
     try:
-        told = strict_yaml.read(path)
+        data = strict_yaml.read(path)
     except ValueError as error:
         raise CourseError(f"{path}: {error}") from error
-    if not isinstance(told, dict) or {key: type(value) for key, value in told.items()} != {
+    if not isinstance(data, dict) or {key: type(value) for key, value in data.items()} != {
         "lesson": str,
         "about": str,
         "bars": list,
     }:
         raise CourseError(f"{path}: expected lesson and about (names) and bars (a list)")
     forms = ({"label": str, "figure": str}, {"label": str, "printed": float, "source": str})
-    for number, bar in enumerate(told["bars"], 1):
+    for number, bar in enumerate(data["bars"], 1):
         if not isinstance(bar, dict) or {key: type(value) for key, value in bar.items()} not in forms:
             raise CourseError(
                 f"{path}, bar {number}: expected a label, and a figure or what is printed with its source"
             )
-    return told
-
-
-def figure_labelled(notebook: dict, label: str) -> dict[str, Any] | None:
-    """The figure that a notebook publishes under a label; None if it does not."""
-    return next((figure for figure in figures(notebook) if figure["label"] == label), None)
+    return data
 
 
 def _link(lesson: Lesson) -> str:

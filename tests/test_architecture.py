@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_neither_the_library_nor_a_lesson_imports_the_tool():
     names = {name: imported(ast.parse(code)) for name, code in CODE.items()}
     names |= {lesson.name: imported_by(lesson) for lesson in LESSONS.values()}
     assert [name for name, found in names.items() if any(other.startswith("babyagi_course") for other in found)] == []
+
+
+def test_no_two_modules_of_the_tool_need_each_other():
+    """Imports inside functions count, too."""
+    names = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "babyagi_course").glob("*.py")}
+    needs = {
+        name: {other.split(".")[1] for other in imported(ast.parse(code)) if other.startswith("babyagi_course.")}
+        for name, code in names.items()
+    }
+    assert needs["cli"] > {"running"} and needs["running"] > {"executing"}
+    TopologicalSorter(needs).prepare()  # raises an error where they do
 
 
 # --- what docstrings say ------------------------------------------------------------------------------------

@@ -654,10 +654,13 @@ def test_a_bad_profiles_file_is_explained(folder, checkout, text, said):
 
 
 def test_a_profiles_file_of_no_lesson_is_explained(folder, checkout):
-    write(folder / "notebooks" / "profiles", {"02_none.yml": "smoke: {STEPS: 1}"})
-    said = refusal(CourseError, lambda: Course(folder).profiles)
-    assert said.startswith(f"{folder / 'notebooks' / 'profiles' / '02_none.yml'}: ") and "01_one" in said
-    (folder / "notebooks" / "profiles" / "02_none.yml").unlink()
+    profiles = folder / "notebooks" / "profiles"
+    write(profiles, {"01_one.yml": "smoke: {STEPS: 1}", "02_none.yml": "smoke: {STEPS: 1}"})
+    try:
+        said = refusal(CourseError, lambda: Course(folder).profiles)
+    finally:
+        (profiles / "02_none.yml").unlink()  # other tests share the folder
+    assert said.startswith(f"{profiles / '02_none.yml'}: ") and "01_one" in said
 
 
 def test_a_billion_laughs_are_refused_in_a_moment(folder, checkout):

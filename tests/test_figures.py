@@ -38,7 +38,7 @@ def run(scores):
 
 
 @pytest.mark.parametrize("scores", [[], [0.5], [0.2, 0.81234, 0.7]])
-def test_history_with_and_without_validation(shown, scores):
+def test_training_curves_with_and_without_validation(shown, scores):
     training_curves(run(scores), "entity F1", baseline=("tag frequencies", 0.82))
     ((data, metadata),) = shown
     assert data["image/png"].startswith(b"\x89PNG")

@@ -16,13 +16,14 @@ import papermill
 import pytest
 from conftest import babyagi
 from papermill.iorw import load_notebook_node
-from reading import calls, parsed
+from reading import calls, imported_by, parsed
 
 from babyagi_course import editions
 from babyagi_course.lessons import Course
 from babyagi_course.notebooks import figures, source, tags
 from babyagi_course.refreshing import with_map
 from babyagi_lib.learner import quiz
+from babyagi_lib.learner.lessons import module_of
 from babyagi_lib.learner.publishing import differing
 
 COURSE = Course.find()
@@ -248,13 +249,10 @@ def run_by_the_tool(lesson):
     return done, report["lessons"][lesson.name]
 
 
-def imported_by(lesson) -> set[str]:
+def files_imported_by(lesson) -> set[str]:
     """The files of the library that the notebook's own import statements name."""
-    names = set()
-    for cell in code_cells(lesson):
-        for node in ast.walk(ast.parse(re.sub(r"%pip .*", "pass", source(cell)))):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("babyagi_lib"):
-                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    names = {name for name in imported_by(lesson) if name.startswith("babyagi_lib.")}
+    names |= {name.rpartition(".")[0] for name in names}
     paths = {name.replace(".", "/") + ending for name in names for ending in (".py", "/__init__.py")}
     return {path for path in paths if (COURSE.root / path).is_file()}
 
@@ -280,8 +278,8 @@ def test_what_it_uses_is_known(lesson):
     """The modules that it imports, its quiz, the measured results that it shows, and every file of its corpora."""
     _, entry = run_by_the_tool(lesson)
     used, text = entry["used"]["files"], "\n".join(source(cell) for cell in code_cells(lesson))
-    modules = imported_by(lesson)
-    assert f"babyagi_lib/figures/{lesson.name[3:]}.py" in modules
+    modules = files_imported_by(lesson)
+    assert f"babyagi_lib/learner/checks/{module_of(lesson.name)}.py" in modules
     expected = modules | {f"babyagi_lib/learner/quizzes/{lesson.name}.yml"}
     expected |= {f"benchmarks/{name}.json" for name in re.findall(r"\bload_result\(\"(\w+)\"\)", text)}
     manifest = (COURSE.root / "data" / "MANIFEST").read_text(encoding="utf-8")

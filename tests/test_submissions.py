@@ -23,6 +23,8 @@ from babyagi_course.notebooks import source
 NAME = LESSON.name
 ANSWERS = ("value_iteration", "q_update", "epsilon_schedule")
 POINTS = dict(zip(ANSWERS, (2, 1, 2), strict=True))
+VERDICT = "babyagi_lib.learner.checks.verdict"
+LIMIT = f"{VERDICT}.LIMIT"  # the seconds that an answer may take
 
 
 def place(notebook, name):
@@ -97,7 +99,7 @@ def warns(notebook):
 def endless(notebook, body):
     """An answer that never ends, and that the check stops after two seconds: time enough, since all that it does is wrong."""
     answered(notebook, "epsilon_schedule", "schedule(t)", body)
-    notebook.cells[place(notebook, "epsilon_schedule")].source += "\n\n\nchecks.verdict.LIMIT = 2"
+    notebook.cells[place(notebook, "epsilon_schedule")].source += f"\n\n\n{LIMIT} = 2"
 
 
 def never_ends(notebook):
@@ -161,7 +163,9 @@ def released(zips, tmp_path_factory):  # noqa: F811
     # other tests a right answer may take more than the ten seconds that a learner has.
     path = folder / "source" / NAME / f"{NAME}.ipynb"
     small = nbformat.read(path, as_version=4)
-    small.cells[1].source = "import numpy as np\n\nchecks.verdict.LIMIT = 100"
+    small.cells[
+        1
+    ].source = f"import numpy as np\nimport {VERDICT}\nfrom babyagi_lib.learner.checks import q_learning as checks\n{LIMIT} = 100"
     nbformat.write(small, path)
     # On a busy machine a kernel may need more than the usual minute to start.
     with (folder / "nbgrader_config.py").open("a", encoding="utf-8") as settings:
