@@ -46,6 +46,15 @@ def from_the_library(labels, ways, shots, queries, rng):
     return one.support, one.query
 
 
+def from_all_labels(labels, ways, shots, queries, rng):
+    """Categories drawn from the labels of messages, where each stands many times."""
+    support, query = [], []
+    for name in rng.choice(labels, ways, replace=False):
+        found = rng.choice(np.flatnonzero(labels == name), shots + queries, replace=False)
+        support, query = [*support, *found[:shots]], [*query, *found[shots:]]
+    return support, query
+
+
 def legacy(labels, ways, shots, queries, rng):
     return by_choice(labels, ways, shots, queries, np.random.default_rng(random.getrandbits(32)))
 
@@ -449,6 +458,7 @@ MUTANTS = [
     (checks.episode, lambda y, n, k, q, rng: by_choice(y, n, k, q - 1, rng), "the query has"),
     (checks.episode, lambda y, n, k, q, rng: by_choice(y, max(n - 1, 1), k, q, rng), "2 categories"),
     (checks.episode, unbalanced, "K-shot means"),
+    (checks.episode, from_all_labels, "a category was drawn twice: draw from np.unique(labels)"),
     (checks.episode, first_names, "never drawn"),
     (checks.episode, lambda *a: episode(*a, name_of=lambda y: y), "come more often"),
     (checks.episode, lambda *a: episode(*a, shuffled=False), "shuffle all messages"),

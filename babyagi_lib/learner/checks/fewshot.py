@@ -155,6 +155,9 @@ def _episode(draw: Callable, labels: NDArray, ways: int, shots: int, queries: in
             f"{len(both)} messages stand in both support and query: what was learned from would be asked again, and "
             "nearest example would score 100% on them." + request
         )
+    repeated = [n for n in Counter(labels[support].tolist()).values() if n > shots and n % shots == 0]
+    if repeated and len(support) == ways * shots:
+        raise Wrong("a category was drawn twice: draw from np.unique(labels), without replacement." + request)
     for what, part in (("support", support), ("query", query)):
         if len(set(part)) < len(part):
             raise Wrong(f"a message stands twice in the {what}: draw without replacement." + request)
