@@ -127,6 +127,27 @@ def test_the_lessons_that_a_module_names_do_use_it():
     assert {name: numbers for name, numbers in wrong.items() if numbers} == {}
 
 
+def users_named(name: str) -> set[str]:
+    """The modules and folders of the library that a module's docstring says it is used by."""
+    said = DOCSTRINGS[name].partition("Used by ")[2].partition(". ")[0]
+    near = {other: f"{name.rpartition('.')[0]}.{other}" for other in re.findall(r"`([\w.]+)`", said)}
+    return {full if full in CODE else f"babyagi_lib.{other}" for other, full in near.items()} & CODE.keys()
+
+
+def test_the_modules_that_a_module_names_do_use_it():
+    users = {
+        name: {within(other) for other in imported(ast.parse(CODE[name])) if other.startswith("babyagi_lib.")}
+        for name in CODE
+    }
+    wrong = {
+        (name, user)
+        for name in CODE
+        for user in users_named(name)
+        if not any(name in used for other, used in users.items() if f"{other}.".startswith(f"{user}."))
+    }
+    assert wrong == set()
+
+
 # --- torch --------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""The figures of lesson 02: the scores of three tasks, and what each way to train costs and gains."""
+"""The figures of lesson 02: diagrams of heads and adapters, scores of three tasks, what each way to train costs and gains."""
 
 from __future__ import annotations
 

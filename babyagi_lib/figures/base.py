@@ -1,6 +1,6 @@
 """What all figures of the course share: colours, alt text and how they are shown; and the curve of a training run.
 
-Used by all other modules here, by `learner.explore`, and by lesson 04.
+Used by all other modules here that draw, by `learner.explore`, and by lesson 04.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The figures of lesson 05: learning curves, the spread of draws, ROC curves, vectors before and after tuning."""
+"""The figures of lesson 05: learning curves, the spread of draws, ROC curves, vectors before and after tuning, in-context learning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of lesson 04: names in text, and how well they are found."""
+"""The figures of lesson 04: tags beside word pieces, and how well names are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that stand for files and folders. Used by `encoders`, `messages`, `news`, `text` and `models`."""
+"""Names that stand for files and folders. Used by `encoders`, `messages`, `news` and `text`."""
 
 from __future__ import annotations
 

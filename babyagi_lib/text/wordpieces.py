@@ -1,4 +1,4 @@
-"""Word-level tags to word pieces and back, and how tags are scored. Used by lessons 02 and 04.
+"""Word-level tags to word pieces and back, and plain text to words. Used by lessons 02 and 04.
 
 A tagger reads word pieces; corpora are annotated word by word. `encode` cuts sentences into windows of pieces in which
 exactly one piece of every word carries that word's tag; `decode` turns predictions for those pieces into
@@ -206,7 +206,7 @@ def decode(
     return [[tag_names[i] for i in path] for path in paths]
 
 
-# --- tags to entities -------------------------------------------------------------------------------------
+# --- plain text to words ----------------------------------------------------------------------------------
 
 
 def split_words(text: str) -> list[str]:
@@ -238,6 +238,3 @@ WORD = re.compile(
     .replace("<mark>", MARK),
     re.VERBOSE | re.IGNORECASE,
 )
-
-
-# --- scores -----------------------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""The training `loop`, its `batches` and `processes`, `losses` by hand, and `prediction` with the trained model."""
+"""The training `loop`, its `batches`, `processes` and `precision`; `prediction` with the trained model; `losses` by hand."""

@@ -1,4 +1,4 @@
-"""In which precision a device computes fastest. Used by `loop`, `prediction` and the doctor."""
+"""In which precision a device computes fastest. Used by `processes`, `prediction` and the doctor."""
 
 from __future__ import annotations
 
