@@ -21,14 +21,15 @@ LIBRARY = "babyagi_lib"
 
 
 class Watch:
-    """Notes the files that this process reads, and the modules and distributions that it asks for.
+    """Notes the files that this process reads, the folders in which it looks for files, and what it imports or asks for.
 
     Of the files those count that lie under the course's folder, or in the library and in the data and results beside it,
     which may be installed elsewhere. The environment and hidden folders do not count: what a package holds is known by its
     version. A file that the lesson wrote before it read it, or that is gone at the end, is the lesson's own. A compiled
-    module counts as its source.
+    module counts as its source. Of a folder the names in it count, where it is searched as `Path.glob` does.
 
-    Not seen are files that C++ or Rust code opens, folders that are only listed, and what another process reads or imports.
+    Not seen are files that C++ or Rust code opens, what `os.listdir` lists (as every import does), and what another process
+    reads or imports.
     """
 
     def __init__(self, root: str, ignored: str) -> None:
@@ -51,11 +52,13 @@ class Watch:
         def heard(event: str, about: tuple) -> None:  # a plain function: Python calls it for every `id(...)`, too
             if event == "open":
                 self._opened(about[0], about[2])
+            elif event == "os.scandir":
+                self._opened("." if about[0] is None else about[0], os.O_RDONLY)
 
         sys.addaudithook(heard)
 
     def _opened(self, file: Any, flags: int) -> None:
-        """Note a file that is about to be opened. An error here would be one of `open`."""
+        """Note a file or folder that is about to be opened. An error here would be one of `open`."""
         if isinstance(file, int) or getattr(self.own, "reading", False):
             return
         self.own.reading = True
@@ -105,7 +108,8 @@ class Watch:
                 self.opened.setdefault(os.path.realpath(path), hash_of(path))
         files = {}
         for path, found in self.opened.items():
-            if found != WRITTEN and (found is None) == (hash_of(path) is None):
+            now = hash_of(path)
+            if found == now or (found not in (WRITTEN, None) and Path(path).is_file()):
                 files[os.path.relpath(path, self.root) if _is_under(path, self.root) else path] = found
         names = {name.partition(".")[0] for name in [*sys.modules]} | self.modules
         brought = metadata.packages_distributions()
@@ -126,8 +130,11 @@ def _is_under(path: str, folder: str) -> bool:
 
 
 def hash_of(path: str) -> str | None:
-    """Hex sha256 of a file's bytes; None if it is no regular file, or cannot be read."""
+    """Hex sha256 of a file's bytes, or of the names in a folder; None if it is neither, or cannot be read."""
     try:
+        if Path(path).is_dir():
+            names = sorted(entry.name for entry in Path(path).iterdir() if not entry.name.startswith((".", "__")))
+            return hashlib.sha256(json.dumps(names).encode()).hexdigest()
         if not Path(path).is_file():
             return None
         with Path(path).open("rb") as file:

@@ -288,7 +288,8 @@ def test_what_it_uses_is_known(lesson):
             expected |= {"data/MANIFEST", *(f"data/{name}" for name in re.findall(rf"{corpus}/\S+", manifest))}
     assert expected <= used.keys(), expected - used.keys()
     for path, found in used.items():
-        assert found is None or hashlib.sha256((COURSE.root / path).read_bytes()).hexdigest() == found, path
+        if found and not (COURSE.root / path).is_dir():
+            assert hashlib.sha256((COURSE.root / path).read_bytes()).hexdigest() == found, path
 
 
 @each_lesson

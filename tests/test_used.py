@@ -55,6 +55,7 @@ def run_in(copy: Path, *lessons: str) -> subprocess.CompletedProcess:
         ("babyagi_lib/figures/fewshot.py", {"00", "06"}),
         ("babyagi_lib/learner/quizzes/06_q_learning.yml", set()),  # lesson 0 counts the questions of all
         ("babyagi_lib/learner/quizzes/03_binary_cross_entropy.yml", {"06"}),
+        ("babyagi_lib/learner/quizzes/07_new.yml", {"06"}),  # and shows a line for each
         ("benchmarks/q_learning.json", {"00"}),
         ("benchmarks/in_context.json", {"00", "06"}),
         ("data/support_intents/train.csv", {"06"}),
@@ -292,6 +293,27 @@ for wrong in ("a\\0b", 3.5, "x" * 5000, "no/such/folder"):
     files = watched(program, tmp_path)["files"]
     counted = {path for path, found in files.items() if found and "babyagi_lib" not in path}
     assert counted == {"one.txt"}
+
+
+def test_the_names_in_a_folder_count_where_it_is_searched(tmp_path):
+    for folder in ("searched", "imported", "own"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.py").touch()
+    program = """
+import sys
+from pathlib import Path
+print(len(list(Path("searched").glob("*.py"))), list(Path("nowhere").glob("*.py")))
+sys.path.insert(0, "imported")
+import one
+list(Path("own").glob("*"))
+Path("own/two.py").touch()
+"""
+    used = watched(program, tmp_path)["files"]
+    assert used.keys() - {"nowhere"} == {"searched", "imported/one.py"} and used.get("nowhere") is None
+    for change in (Path.touch, Path.unlink):
+        before = watch.hash_of(str(tmp_path / "searched"))
+        change(tmp_path / "searched" / "two.py")
+        assert watch.hash_of(str(tmp_path / "searched")) != before
 
 
 def test_a_file_counts_as_it_was_when_first_read(tmp_path):

@@ -31,4 +31,4 @@ def exercises_of(lesson: str) -> set[str]:
     module = f"{checks.__name__}.{lessons.module_of(lesson)}"
     if find_spec(module):
         import_module(module)  # which fills EXERCISES
-    return set(EXERCISES.get(lesson, ()))
+    return set(EXERCISES.get(module, ()))

@@ -17,7 +17,7 @@ from babyagi_lib.learner.lessons import lesson_of
 
 LIMIT = 10.0  # seconds that an answer may take; the slowest right one takes about one second
 LIBRARY = Path(__file__).parents[2]
-EXERCISES: dict[str, list[str]] = {}  # the names of each lesson's checks, filled as they are defined
+EXERCISES: dict[str, list[str]] = {}  # the names of each module's checks, filled as they are defined
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ def exercise(check: Callable[..., str]) -> Callable[..., Verdict]:
     The check belongs to the lesson whose module it is written in. A right answer in a notebook is saved in the learner's
     journal. The notebook's own solutions are not: their cells call the check with `solution=True`.
     """
-    lesson = lesson_of(check.__module__)
-    EXERCISES.setdefault(lesson, []).append(check.__name__)
+    EXERCISES.setdefault(check.__module__, []).append(check.__name__)
 
     @functools.wraps(check)
     def run(attempt: Callable, *, solution: bool = False) -> Verdict:
@@ -56,7 +55,7 @@ def exercise(check: Callable[..., str]) -> Callable[..., Verdict]:
             return Verdict("not yet", _blame(error, watched))
         if solution or not _in_notebook():
             return Verdict("correct", praise)
-        return Verdict("correct", praise + _noted(lesson, check.__name__))
+        return Verdict("correct", praise + _noted(check))
 
     return run
 
@@ -88,14 +87,15 @@ def _blame(error: Exception, watched: _Watched) -> str:
     return f"the check cannot use what your code returned, {describe(watched.returned)} ({raised})."
 
 
-def _noted(lesson: str, name: str) -> str:
+def _noted(check: Callable[..., str]) -> str:
     """Save a solved exercise, and say how many of the lesson are."""
+    lesson, exercises = lesson_of(check.__module__), EXERCISES[check.__module__]
     try:
-        journal.record_exercise(lesson, name)
-        solved = set(journal.read()[lesson]["exercises"]) & set(EXERCISES[lesson])
+        journal.record_exercise(lesson, check.__name__)
+        solved = set(journal.read()[lesson]["exercises"]) & set(exercises)
     except journal.JournalError as error:
         return f" (Your progress was not saved: {error}.)"
-    return f" ({len(solved)} of {len(EXERCISES[lesson])} exercises of this lesson solved.)"
+    return f" ({len(solved)} of {len(exercises)} exercises of this lesson solved.)"
 
 
 def _in_notebook() -> bool:
