@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from babyagi_lib.basics.machine import give_home, machine
-from babyagi_lib.sources.errors import first_line
+from babyagi_lib.sources.errors import SourceError, first_line
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,6 @@ def _hardware() -> list[Finding]:
 
 def _embedded_model() -> list[Finding]:
     from babyagi_lib.sources.encoders import embedded_folder
-    from babyagi_lib.sources.errors import SourceError
 
     try:
         folder = embedded_folder()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from babyagi_lib.basics.arguments import check_number, check_whole
-from babyagi_lib.text.wordpieces import IGNORE
+from babyagi_lib.basics.labels import IGNORE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from babyagi_lib.basics.labels import IGNORE
 from babyagi_lib.models.saving import WEIGHTS_FILE, ModelError, full_path, load_weights, save_folder
 from babyagi_lib.sources.encoders import TAGGER_FILE, check_encoder, load_tokenizer
 from babyagi_lib.sources.errors import SourceError, first_line
-from babyagi_lib.text.wordpieces import CASES, IGNORE
+from babyagi_lib.text.wordpieces import CASES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from babyagi_lib.basics.labels import IGNORE
 from babyagi_lib.sources.encoders import LONGEST_WINDOW
 from babyagi_lib.text.iob2 import best_valid_path
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-IGNORE = -100  # torch's cross-entropy leaves targets with this value out
 
 
 # --- words to pieces --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from babyagi_lib.basics.arguments import check_whole
-from babyagi_lib.text.wordpieces import IGNORE
+from babyagi_lib.basics.labels import IGNORE
 
 ANSWERS = ("labels", "starts", "ends")  # the targets, by the names that a model's forward gives them
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from babyagi_lib.basics.labels import IGNORE
 from babyagi_lib.learner.checks import modules
 from babyagi_lib.learner.checks.answers import Wrong, array, describe
 from babyagi_lib.learner.checks.verdict import exercise
-from babyagi_lib.text.wordpieces import CASES, IGNORE
+from babyagi_lib.text.wordpieces import CASES
 
 
 @exercise

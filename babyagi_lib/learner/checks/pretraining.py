@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from babyagi_lib.basics.labels import IGNORE
 from babyagi_lib.learner.checks.answers import (
     SINGLE,
     Wrong,
@@ -23,7 +24,6 @@ from babyagi_lib.learner.checks.answers import (
     side_by_side,
 )
 from babyagi_lib.learner.checks.verdict import exercise
-from babyagi_lib.text.wordpieces import IGNORE
 
 
 @exercise
