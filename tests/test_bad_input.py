@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import unicodedata
 from copy import deepcopy
 from itertools import pairwise
@@ -540,7 +541,8 @@ NOTEBOOK = nbformat.v4.new_notebook(
 def checkout(folder) -> Course:
     (folder / "notebooks").mkdir(exist_ok=True)
     nbformat.write(NOTEBOOK, folder / "notebooks" / "01_one.ipynb")
-    (folder / "notebooks" / "profiles").mkdir(exist_ok=True)
+    shutil.rmtree(folder / "notebooks" / "profiles", ignore_errors=True)  # an earlier test's
+    (folder / "notebooks" / "profiles").mkdir()
     return Course(folder)
 
 
@@ -656,10 +658,7 @@ def test_a_bad_profiles_file_is_explained(folder, checkout, text, said):
 def test_a_profiles_file_of_no_lesson_is_explained(folder, checkout):
     profiles = folder / "notebooks" / "profiles"
     write(profiles, {"01_one.yml": "smoke: {STEPS: 1}", "02_none.yml": "smoke: {STEPS: 1}"})
-    try:
-        said = refusal(CourseError, lambda: Course(folder).profiles)
-    finally:
-        (profiles / "02_none.yml").unlink()  # other tests share the folder
+    said = refusal(CourseError, lambda: Course(folder).profiles)
     assert said.startswith(f"{profiles / '02_none.yml'}: ") and "01_one" in said
 
 
