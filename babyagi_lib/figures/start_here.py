@@ -18,13 +18,15 @@ def course_map() -> None:
         "heads": Box(3.5, 1.5, "heads, adapters\nLesson 2", 1.6, GREEN),
         "tuning": Box(3.5, 2.5, "loss, fine-tuning\nLessons 3 and 4", 1.6, GREEN),
         "few": Box(3.5, 3.4, "few examples\nLesson 5", 1.6, ORANGE),
-        "reward": Box(6.0, 3.4, "reward\nLesson 6", 1.4, PURPLE),
-        "agent": Box(6.0, 1.95, "agent\nPart II", 1.4, PURPLE),
-        "update": Box(3.5, 0.4, "model update\nPart II", 1.6),
+        "reward": Box(6.0, 3.4, "reward, tables\nLesson 6", 1.7, PURPLE),
+        "policies": Box(6.0, 2.5, "policies, networks\nLessons 7 and 8", 1.7, PURPLE),
+        "language": Box(6.0, 1.5, "language model\nLesson 9", 1.7, PURPLE),
+        "agent": Box(6.0, 0.4, "agent\nnot written yet", 1.7),
+        "update": Box(3.5, 0.4, "model update\nnot written yet", 1.6),
     }
     arrows = [
-        *chain("data", "pretraining", "encoder", "heads", "tuning", "few", "reward", "agent"),
-        Arrow("agent", "update", bend=-0.2),
+        *chain("data", "pretraining", "encoder", "heads", "tuning", "few", "reward", "policies", "language", "agent"),
+        Arrow("agent", "update"),
         Arrow("update", "encoder", bend=-0.2),
     ]
     figure, axes = canvas(7.0, 4.0)
@@ -32,8 +34,9 @@ def course_map() -> None:
     show(
         figure,
         "The course as a loop. Pretraining on text (Lesson 1) gives an encoder. Heads and adapters (Lesson 2) fit it to a "
-        "task. A loss and fine-tuning (Lessons 3 and 4) train it. Few examples (Lesson 5) and reward (Lesson 6) teach it "
-        "more. An agent acts, and its experience updates the model, which is the encoder again.",
+        "task. A loss and fine-tuning (Lessons 3 and 4) train it. Then come few examples (Lesson 5) and reward: in tables "
+        "(Lesson 6), for policies and networks (Lessons 7 and 8) and for a language model (Lesson 9). An agent acts, and its "
+        "experience updates the model, which is the encoder again; these two parts are not written yet.",
     )
 
 
