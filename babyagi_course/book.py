@@ -25,12 +25,13 @@ from urllib.parse import urlsplit
 from babyagi_course import pages, parts
 from babyagi_course.errors import CourseError
 from babyagi_course.files import write_atomically
-from babyagi_course.lessons import Course
+from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
 from babyagi_course.notebooks import source
 from babyagi_course.refreshing import merge
 from babyagi_course.runs import Runs, alone
 from babyagi_lib.basics.whole import whole_folder
+from babyagi_lib.learner import quiz
 
 
 @dataclass(frozen=True)
@@ -173,10 +174,18 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
             if cell["cell_type"] == "markdown":
                 cell["source"] = pages.relinked(source(cell), f"notebooks/{lesson.path.name}", course.root, links)
         write_atomically(staged / "notebooks" / lesson.path.name, json.dumps(page, ensure_ascii=False))
+    there = {lesson.name: _to_do(lesson) for lesson in course.lessons}
+    write_atomically(staged / "assets" / "lessons.js", f"const LESSONS = {json.dumps(there, ensure_ascii=False)};\n")
     computed = parts.of(course, lessons)
     for path in staged.glob("*.md"):
         text = pages.relinked(path.read_text(encoding="utf-8"), f"book/{path.name}", course.root, links)
         write_atomically(path, pages.drawn(parts.filled(text, computed), staged))
+
+
+def _to_do(lesson: Lesson) -> dict:
+    """What a reader can do in a lesson, for `progress.js`: its exercises by the names of their checks, and its questions."""
+    exercises = [check for cell in lesson.notebook["cells"] if (check := pages.checked(cell))]
+    return {"title": lesson.title, "exercises": exercises, "questions": len(quiz.load(lesson.name))}
 
 
 def _lessons(course: Course, out: Path) -> dict[str, dict]:

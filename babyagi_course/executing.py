@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Lesson
 from babyagi_course.memory import peak_memory
 from babyagi_lib.basics.machine import give_home
-from babyagi_lib.learner import journal
+from babyagi_lib.learner import journal, states
 
 # The module that holds the watch in the kernel, where no cell comes across it.
 WATCH = "babyagi_watch"
@@ -32,6 +33,8 @@ def execute(
     lesson: Lesson, parameters: dict[str, Any], unfinished: Path, root: Path, *, progress: bool = True
 ) -> dict[str, Any]:
     """Execute a lesson into a file, with a bar that shows its progress if that is asked for.
+
+    The book shows the outputs of a run without other parameters, so only there explorers draw all their states.
 
     Returns:
         `status`, `seconds` and `peak_memory_mb`; for a good run `used`, as `watch.Watch.used` returns it; for a failure
@@ -56,6 +59,7 @@ def execute(
                 km=own_kernel,
                 root=root,
                 watched=watched,
+                env=os.environ | ({} if parameters else {states.ASKED: "1"}),
                 progress_bar=progress and {"leave": False, "position": 1, "desc": lesson.name},
             )
             went = {"status": "ok", "used": watched}
@@ -123,6 +127,7 @@ class Engine(NBClientEngine):
         *,
         root: Path,
         watched: dict[str, Any],
+        env: dict[str, str],
         km: AsyncKernelManager,
         start_timeout: int,
         **_: Any,
@@ -131,7 +136,7 @@ class Engine(NBClientEngine):
         client = Client(
             nb_man, root, watched, km=km, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger
         )
-        client.execute(cleanup_kc=True)  # else a kernel of a manager that was given stays, with all its memory
+        client.execute(env=env, cleanup_kc=True)  # else a kernel of a manager that was given stays, with all its memory
 
 
 papermill_engines.register(Engine.NAME, Engine)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import copy
 import html
+import json
 import posixpath
 import re
 from dataclasses import dataclass
@@ -18,11 +19,17 @@ from babyagi_course.lessons import Lesson
 from babyagi_course.links import LAUNCH, Links
 from babyagi_course.notebooks import lasting_outputs, source, tags
 from babyagi_course.tables import with_cost
+from babyagi_lib.learner import states
 from babyagi_lib.learner.publishing import MIME
 
 LONG = 30  # lines of code that a page shows at once; more are folded
 # Where a lesson says what it takes of a reader's time.
 PLAN = re.compile(r"\babout (\d+) minutes to read, about (\d+) minutes for the exercises")
+# What a page says where a notebook shows the answer of a check; `progress.js` adds a box to tick.
+UNSOLVED = (
+    '<p class="exercise" data-check="{check}">A page cannot run your function. Open the lesson with a button at its top, '
+    "and the check answers here. Or write your answer down, and compare it with the solution below.</p>"
+)
 LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
 
 
@@ -68,8 +75,8 @@ def effort(lesson: Lesson) -> Effort:
 def for_book(notebook: dict) -> dict:
     """A copy of a notebook as the book shows it.
 
-    Figures have their alt text and the size they were drawn for, solutions and long code are closed, outputs are
-    those that last, and there is no widget.
+    Figures have their alt text and the size they were drawn for, explorers have their states, exercises say what to do on
+    a page, solutions and long code are closed, outputs are those that last, and there is no widget.
     """
     notebook = copy.deepcopy(notebook)
     notebook["metadata"].pop("widgets", None)  # their state: it would make the page fetch scripts from elsewhere
@@ -78,12 +85,34 @@ def for_book(notebook: dict) -> dict:
             cell["source"] = with_cost(source(cell), notebook["metadata"]["babyagi"])
             continue
         cell["outputs"] = lasting_outputs(cell)
+        if check := checked(cell):
+            cell["outputs"] = [_html(UNSOLVED.format(check=check))]
         _fold(cell)
-        for output in cell["outputs"]:
-            output.get("data", {}).pop(MIME, None)  # for programs; the table beside it is for readers
-            if "image/png" in output.get("data", {}):
+        for output in list(cell["outputs"]):
+            data = output.get("data", {})
+            data.pop(MIME, None)  # for programs; the table beside it is for readers
+            if "image/png" in data:
                 _set_figure(cell, output)
+            if states.MIME in data:
+                cell["outputs"].append(_explorer(data.pop(states.MIME)))
     return notebook
+
+
+def _explorer(drawn: dict) -> dict:
+    """An output after the picture of an explorer, with its states, from which `explorer.js` makes controls and drawing."""
+    text = json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return _html(f'<script type="application/json" class="explorer-states">{text}</script>')
+
+
+def checked(cell: dict) -> str | None:
+    """The name of the check that an exercise calls; None for another cell."""
+    if "exercise" not in tags(cell):
+        return None
+    return re.search(r"^checks\.(\w+)\(", source(cell), re.MULTILINE)[1]
+
+
+def _html(text: str) -> dict:
+    return {"output_type": "display_data", "data": {"text/html": text}, "metadata": {}}
 
 
 def _fold(cell: dict) -> None:

@@ -433,13 +433,13 @@ def test_figures_tell_their_numbers(monkeypatch, capsys):
     assert "bottleneck 142 MB, of which activations 50" in alts[1]
     assert "names, F1: head only 0.31, adapters 0.62" in alts[2]
     runs = [
-        {"method": method, "size": size, "trainable": 1000 * size, "f1_by_seed": "0.500, 0.520"}
+        {"method": method, "size": size, "trainable": 1000 * size, "f1_by_seed": "0.500, 0.520", "f1_mean": 0.51}
         for method in ("bottleneck", "LoRA")
         for size in (1, 2)
     ]
-    figure = figures.adapter_sizes(runs, "LoRA", 2)
-    assert "2,000 parameters" in figure.axes[0].get_title(loc="left") and "0.510" in figure.axes[0].get_title(
-        loc="left"
-    )
+    figure, alt = figures.adapter_sizes(runs, "LoRA", 2)
+    title = figure.axes[0].get_title(loc="left")
+    assert all("2,000 parameters" in said and "F1 0.510 (seeds: 0.500, 0.520)" in said for said in (title, alt))
+    assert "bottleneck 0.510, 0.510; LoRA 0.510, 0.510" in alt
     pyplot.close(figure)
     assert pyplot.get_fignums() == []

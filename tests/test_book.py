@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import threading
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
 from babyagi_course.notebooks import DIFFICULTY, figures, source
+from babyagi_lib.learner import states
 from babyagi_lib.learner.publishing import MIME
 
 COURSE = Course.find()
@@ -402,6 +404,135 @@ def test_the_launch_buttons_go_where_they_say(shown, name, size):
     with shown.expect_download() as download:
         shown.locator(".launch a[download]").click()
     assert json.loads(Path(download.value.path()).read_text(encoding="utf-8")) == lesson.notebook
+
+
+# Explorers: the states that were drawn when the lesson ran, under controls that work in the page.
+
+EXPLORERS = [
+    (name, cell["id"])
+    for name, lesson in LESSONS.items()
+    for cell in lesson.notebook["cells"]
+    if cell["cell_type"] == "code" and re.search(r"^explore\(", source(cell), re.MULTILINE)
+]
+
+
+def drawn_for(name, cell_id):
+    """The states of an explorer in the committed notebook: its controls and the text alternative of each state."""
+    [cell] = [cell for cell in LESSONS[name].notebook["cells"] if cell["id"] == cell_id]
+    [kept] = [output["data"][states.MIME] for output in cell["outputs"] if states.MIME in output.get("data", {})]
+    return kept["controls"], json.loads(zlib.decompress(base64.b64decode(kept["packed"])))["alts"]
+
+
+@pytest.fixture
+def explorers(page, address):
+    """The explorers of a lesson's page, in a window of a given size, in their order."""
+
+    def opened(name, size=DESKTOP):
+        page.set_viewport_size(size)
+        page.goto(f"{address}/{name}", wait_until="networkidle")
+        found = page.locator(".explorer")
+        found.first.wait_for()
+        return found
+
+    return opened
+
+
+def test_there_are_explorers():
+    assert len(EXPLORERS) >= 5
+
+
+@pytest.mark.parametrize("name", dict(EXPLORERS))
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_every_control_of_an_explorer_changes_its_drawing(explorers, name, size):
+    """By keyboard; the drawing's text alternative is the one that was made for just these values."""
+    boxes, here = explorers(name, size), [cell for page, cell in EXPLORERS if page == name]
+    assert boxes.count() == len(here)
+    for box, cell in zip(boxes.all(), here, strict=True):
+        controls, alts = drawn_for(name, cell)
+        drawing, chosen = box.locator("[role=img]"), [control["start"] for control in controls]
+
+        def alt(chosen=chosen, controls=controls, alts=alts):
+            index = 0
+            for at, control in zip(chosen, controls, strict=True):
+                index = index * len(control["options"]) + at
+            return alts[index]
+
+        assert drawing.get_attribute("aria-label") == alt()
+        for number, control in enumerate(controls):
+            widget = box.get_by_label(control["label"], exact=False).and_(box.locator("input, select")).first
+            forward = chosen[number] + 1 < len(control["options"])
+            before = drawing.inner_html()
+            widget.focus()
+            widget.press(
+                "ArrowRight"
+                if forward and control["slider"]
+                else "ArrowDown"
+                if forward
+                else "ArrowUp"
+                if not control["slider"]
+                else "ArrowLeft"
+            )
+            chosen[number] += 1 if forward else -1
+            assert drawing.get_attribute("aria-label") == alt()
+            assert drawing.inner_html() != before
+            if control["slider"]:
+                assert (
+                    box.locator("output").nth([c["slider"] for c in controls[:number]].count(True)).inner_text()
+                    == control["options"][chosen[number]]
+                )
+
+
+def test_the_film_plays_to_its_end_and_stops(explorers, page):
+    box = explorers("notebooks/06_q_learning.html").nth(1)
+    slider, button = box.locator("input"), box.get_by_role("button")
+    last = int(slider.get_attribute("max"))
+    slider.evaluate("(s, value) => { s.value = value; s.dispatchEvent(new Event('input')); }", last - 3)
+    button.click()
+    assert button.inner_text() == "Stop"
+    page.wait_for_function("b => b.textContent === 'Play'", arg=button.element_handle())
+    assert slider.input_value() == str(last)
+    button.click()
+    page.wait_for_function("s => s.valueAsNumber > 0 && s.valueAsNumber < 9", arg=slider.element_handle())
+    button.click()
+    stopped = slider.input_value()
+    page.wait_for_timeout(400)
+    assert slider.input_value() == stopped and button.inner_text() == "Play"
+
+
+def test_an_explorer_has_the_colours_of_the_page(explorers, page):
+    text = explorers("notebooks/06_q_learning.html").first.locator("svg text").first
+    ink = {}
+    for theme in ("light", "dark"):
+        page.evaluate("theme => (document.documentElement.dataset.theme = theme)", theme)
+        ink[theme] = page.evaluate("getComputedStyle(document.querySelector('.explorer-drawing svg')).color")
+    assert ink["light"] != ink["dark"]
+    assert text.count() == 1 and page.locator(".explorer img").count() == 0
+
+
+def test_on_paper_and_without_javascript_the_still_picture_stays(explorers, page, browser, address):
+    name = "notebooks/06_q_learning.html"
+    box, still = explorers(name).first, page.locator("img.explorer-still").first
+    assert box.is_visible() and not still.is_visible()
+    page.emulate_media(media="print")
+    assert still.is_visible() and not box.is_visible()
+    page.emulate_media(media="screen")
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(f"{address}/{name}")
+    alt = drawn_for(name, EXPLORERS[[page for page, _ in EXPLORERS].index(name)][1])
+    assert plain.locator("img[alt^='Values and greedy arrows']").first.is_visible() and alt
+    assert plain.locator(".explorer").count() == 0
+    plain.context.close()
+
+
+def test_explorers_work_from_a_folder(browser, book):
+    page = browser.new_context().new_page()
+    page.goto((book / "notebooks" / "03_binary_cross_entropy.html").as_uri())
+    slider = page.locator(".explorer input")
+    slider.wait_for()
+    before = page.locator(".explorer [role=img]").get_attribute("aria-label")
+    slider.press("ArrowLeft")
+    assert page.locator(".explorer [role=img]").get_attribute("aria-label") != before
+    page.context.close()
 
 
 def test_a_formula_is_no_stop_of_the_tab_key(page, address):

@@ -1019,7 +1019,10 @@ def test_figures_tell_their_numbers(monkeypatch):
     assert "SARSA takes 4 steps and goes up to row 2 of 4" in alts[2]
     assert "Puzzle 2" in alts[3] and "optimal is at 0.74" in alts[3] and "to 6" in alts[4]
     assert "0.80 without misreadings to 0.25 at 50%" in alts[5] and "0.60 at 20%" in alts[5]
-    figure = figures.grid_world({"now": (np.linspace(0, 1, 4), np.array([0, -1, 2, 3]))}, ["SH", "FG"], "←↓→↑", agent=0)
+    figure, alt = figures.grid_world(
+        {"now": (np.linspace(0, 1, 4), np.array([0, -1, 2, 3]))}, ["SH", "FG"], "←↓→↑", agent=0
+    )
     written = [text.get_text() for text in figure.axes[0].texts]
     assert written == ["0.00", "←", "hole", "0.67", "→", "goal"]
+    assert "now: 0.00← hole; 0.67→ goal." in alt and "the agent, in row 1, column 1" in alt
     base_figures.plt.close(figure)

@@ -8,9 +8,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
 from babyagi_lib.figures.diagrams import Arrow, Box, canvas, chain, draw
 
 COLOURS = {
@@ -134,7 +133,7 @@ def adapter_memory(rows: Sequence[dict[str, Any]]) -> None:
     show(figure, f"What a training step has to hold. {numbers}.")
 
 
-def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Figure:
+def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Picture:
     """Score against trained parameters for every method and size, one of them picked out. Drawn for `explore`.
 
     Args:
@@ -149,17 +148,27 @@ def adapter_sizes(runs: Sequence[dict[str, Any]], method: str, size: int) -> Fig
         _curve(axes, name, curve, picked=name == method)
     chosen = next(run for run in runs if run["method"] == method and run["size"] == size)
     scores = _scores(chosen)
-    axes.plot(chosen["trainable"], np.mean(scores), "o", markersize=17, markerfacecolor="none", markeredgecolor="black")
-    axes.set(xscale="log", xlabel="parameters trained, head included", ylabel="entity F1, validation")
-    axes.set_title(
-        f"{method}, size {size}: {chosen['trainable']:,} parameters, {chosen['trainable'] * 4 / 1e6:.2f} MB on disk,\n"
-        f"F1 {np.mean(scores):.3f} (seeds: {', '.join(f'{score:.3f}' for score in scores)})",
-        fontsize=10,
-        loc="left",
+    axes.plot(
+        chosen["trainable"],
+        np.mean(scores),
+        "o",
+        markersize=17,
+        markerfacecolor="none",
+        markeredgecolor=plt.rcParams["text.color"],
     )
+    axes.set(xscale="log", xlabel="parameters trained, head included", ylabel="entity F1, validation")
+    curves = {name: [f"{run['f1_mean']:.3f}" for run in runs if run["method"] == name] for name in methods}
+    cost = f"{chosen['trainable']:,} parameters, {chosen['trainable'] * 4 / 1e6:.2f} MB on disk"
+    reached = f"F1 {np.mean(scores):.3f} (seeds: {', '.join(f'{score:.3f}' for score in scores)})"
+    axes.set_title(f"{method}, size {size}: {cost},\n{reached}", fontsize=10, loc="left")
     axes.legend(frameon=False, fontsize=9, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    alt = (
+        "Validation F1 against trained parameters, by size from small to large: "
+        + "; ".join(f"{name} {', '.join(curve)}" for name, curve in curves.items())
+        + f". Picked out: {method}, size {size}, {cost}, {reached}."
+    )
+    return Picture(figure, alt)
 
 
 def _curve(axes: Axes, name: str, curve: Sequence[dict[str, Any]], picked: bool) -> None:

@@ -6,7 +6,7 @@ Used by all other modules here that draw, by `learner.explore`, and by lesson 04
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
 
 # Okabe & Ito (2008), safe for the common forms of colour blindness.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+
+# Ink of axes and text in a drawing for the book, which gives it the colour of the page's text. No figure uses it.
+INK = "#0a0b0c"
+FOR_THE_BOOK = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "figure",  # the same names for the same shapes, in every run
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"), "none"),
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"), INK
+    ),
+}
+
+
+class Picture(NamedTuple):
+    """A figure for `learner.explore`, and its description for readers who cannot see it."""
+
+    figure: Figure
+    alt: str
 
 
 def mean_and_interval(runs: NDArray, axis: int) -> tuple[NDArray, NDArray]:
@@ -39,6 +57,19 @@ def png(figure: Figure) -> bytes:
     figure.savefig(file, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
     return file.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG, one element a line, whose axes and text take the colour of the text around it.
+
+    Draw the figure under `plt.rc_context(FOR_THE_BOOK)`. The figure is closed.
+    """
+    file = io.StringIO()
+    with plt.rc_context(FOR_THE_BOOK):
+        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    text = file.getvalue()
+    return text[text.index("<svg") :].replace(INK, "currentColor")
 
 
 def show(figure: Figure, alt: str) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
 from babyagi_lib.training.losses import Bin
 
 
@@ -81,7 +80,7 @@ def step_sizes(steps: NDArray, errors: dict[str, NDArray], theory: dict[str, NDA
     show(figure, "The error of finite differences against the step, two V-shaped curves: " + "; ".join(described) + ".")
 
 
-def loss_at_logit(logit: float, label: int, implementations: dict[str, Callable]) -> Figure:
+def loss_at_logit(logit: float, label: int, implementations: dict[str, Callable]) -> Picture:
     """Loss and gradient against the logit in float32, with one logit marked, and the gradient enlarged near 0.
 
     Where a value is infinite or not a number, its curve has a gap.
@@ -92,7 +91,7 @@ def loss_at_logit(logit: float, label: int, implementations: dict[str, Callable]
         implementations: by name, functions from tensors (logits, labels) to losses, differentiated by autograd.
 
     Returns:
-        The figure, for `explore.explore`.
+        The figure and its description, for `explore.explore`.
     """
     import torch
 
@@ -105,13 +104,16 @@ def loss_at_logit(logit: float, label: int, implementations: dict[str, Callable]
     figure, panels = plt.subplots(1, 3, figsize=(7, 3.2), constrained_layout=True)
     whole, near = np.linspace(-120, 120, 961), np.linspace(-4, 4, 161)  # both have a point at 0
     shown = (("loss", 0, whole), ("gradient", 1, whole), ("gradient near 0", 1, near))
-    said = []
+    said, lasts = [], []
     # The first is drawn wide and pale, so that both can be seen where they agree.
     for (name, function), colour, width in zip(implementations.items(), (ORANGE, BLUE), (6, 1.6), strict=False):
         here = both(function, np.array([float(logit)]))
         for panel, (_, which, line) in zip(panels, shown, strict=True):
             curve = both(function, line)[which]
             curve = np.where(np.isfinite(curve), curve, np.nan)
+            if panel is panels[1]:
+                there = line[np.isfinite(curve)]
+                lasts.append(f"the gradient of the {name} form exists from {there[0]:g} to {there[-1]:g}")
             panel.plot(line, curve, color=colour, linewidth=width, alpha=0.45 if width > 2 else 1, label=name)
             if np.isfinite(here[which][0]) and line[0] <= logit <= line[-1]:
                 panel.plot(logit, here[which][0], "o", color=colour, markersize=9 if width > 2 else 5)
@@ -126,7 +128,11 @@ def loss_at_logit(logit: float, label: int, implementations: dict[str, Callable]
     panels[0].legend(frameon=False)
     figure.suptitle(f"$z$ = {logit:g}, $y$ = {label}, float32.  " + ".  ".join(said), fontsize=10)
     _plain(*panels)
-    return figure
+    alt = (
+        f"Loss and gradient against the logit for label {label}, in float32; {'; '.join(lasts)}. Marked is the logit "
+        f"{logit:g}: {'; '.join(said)}. A third panel enlarges the gradient near 0."
+    )
+    return Picture(figure, alt)
 
 
 def descent(surfaces: dict[str, tuple[Callable, dict[str, NDArray], NDArray]]) -> None:

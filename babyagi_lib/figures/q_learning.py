@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, mean_and_interval, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, mean_and_interval, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
@@ -17,7 +16,7 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
 
 def grid_world(
     panels: dict[str, tuple[NDArray, NDArray]], letters: Sequence[str], arrows: str, agent: int | None = None
-) -> Figure:
+) -> Picture:
     """Worlds side by side: the value of each cell as colour and number, the greedy action as an arrow.
 
     Args:
@@ -27,7 +26,7 @@ def grid_world(
         agent: the cell of the agent, drawn as a ring in the panel before the last; None draws no ring.
 
     Returns:
-        The figure, for `explore.explore`.
+        The figure and its description, for `explore.explore`.
     """
     rows, columns = len(letters), len(letters[0])
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 7 / len(panels) * rows / columns + 0.4), squeeze=False)
@@ -57,12 +56,27 @@ def grid_world(
         axis.tick_params(length=0, labelbottom=False, labelleft=False)
         axis.grid(color="white", linewidth=1)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.9, wspace=0.05)
-    return figure
+
+    def cell_text(cell: int, V: NDArray, policy: NDArray) -> str:
+        letter = letters[cell // columns][cell % columns]
+        if letter in "HG":
+            return "hole" if letter == "H" else "goal"
+        return f"{V[cell]:.2f}{arrows[policy[cell]] if policy[cell] >= 0 else ''}"
+
+    described = []
+    for title, (V, policy) in panels.items():
+        texts = [cell_text(cell, V, policy) for cell in range(rows * columns)]
+        lines = [" ".join(texts[first : first + columns]) for first in range(0, rows * columns, columns)]
+        described.append(f"{title}: {'; '.join(lines)}")
+    alt = "Values and greedy arrows, row by row. " + ". ".join(described) + "."
+    if agent is not None:
+        alt += f" A ring marks the agent, in row {agent // columns + 1}, column {agent % columns + 1}."
+    return Picture(figure, alt)
 
 
 def learning_figure(
     moments: NDArray, curves: dict[str, NDArray], measured: str, lines: dict[str, float] | None = None
-) -> Figure:
+) -> Picture:
     """Mean over runs with its 95% interval (Student's t) against the steps of each run.
 
     Args:
@@ -72,20 +86,30 @@ def learning_figure(
         lines: by name, values to compare with, drawn across.
 
     Returns:
-        The figure, for `explore.explore`; `learning_runs` shows it.
+        The figure and its description, for `explore.explore`; `learning_runs` shows it.
     """
     figure, axis = plt.subplots(figsize=(6.4, 3.4), constrained_layout=True)
+    described = []
     for (name, runs), colour, dashes in zip(curves.items(), COLOURS, DASHES, strict=False):
         mean, half = mean_and_interval(runs, axis=-1)
         axis.plot(moments, mean, color=colour, linestyle=dashes, linewidth=2, label=name)
         axis.fill_between(moments, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
+        described.append(f"{name}: from {mean[0]:.3g} to {mean[-1]:.3g}, plus or minus {half[-1]:.2g}")
     for (name, value), dashes in zip((lines or {}).items(), (":", "--"), strict=False):
-        axis.axhline(value, color="black", linestyle=dashes, linewidth=1.2, label=f"{name}: {value:.3g}")
+        ink = plt.rcParams["text.color"]
+        axis.axhline(value, color=ink, linestyle=dashes, linewidth=1.2, label=f"{name}: {value:.3g}")
+        described.append(f"{name} is at {value:.3g}")
     axis.set(xlabel="steps in each run", ylabel=measured)
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axis.legend(frameon=False, fontsize=9)
     _plain(axis)
-    return figure
+    count = next(iter(curves.values())).shape[-1]
+    alt = (
+        f"{measured[0].upper()}{measured[1:]}, mean of {count} runs with 95% intervals, over {moments[-1]:,} steps. "
+        + "; ".join(described)
+        + "."
+    )
+    return Picture(figure, alt)
 
 
 def learning_runs(
@@ -96,21 +120,10 @@ def learning_runs(
     low: float | None = None,
 ) -> None:
     """Show `learning_figure`; `low` cuts the axis off below."""
-    figure = learning_figure(moments, curves, measured, lines)
+    figure, alt = learning_figure(moments, curves, measured, lines)
     if low is not None:
         figure.axes[0].set_ylim(bottom=low)
-    described = []
-    for name, runs in curves.items():
-        mean, half = mean_and_interval(runs, axis=-1)
-        described.append(f"{name}: from {mean[0]:.3g} to {mean[-1]:.3g}, plus or minus {half[-1]:.2g}")
-    described += [f"{name} is at {value:.3g}" for name, value in (lines or {}).items()]
-    count = next(iter(curves.values())).shape[-1]
-    show(
-        figure,
-        f"{measured[0].upper()}{measured[1:]}, mean of {count} runs with 95% intervals, over {moments[-1]:,} steps. "
-        + "; ".join(described)
-        + ".",
-    )
+    show(figure, alt)
 
 
 def step_size_runs(

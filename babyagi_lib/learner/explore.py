@@ -1,7 +1,8 @@
-"""Explorers: a figure with sliders, and a still picture where no kernel is running. Used by lessons 02, 03 and 06.
+"""Explorers: a figure under controls, alive with a kernel and in the book. Used by lessons 02, 03 and 06.
 
-`explore` puts one output into the notebook that carries both: a widget for front ends with a kernel (JupyterLab,
-Colab), and a PNG of the starting position for everything else (GitHub, the book, print).
+`explore` puts one output into the notebook that carries three things: a widget for front ends with a kernel (JupyterLab,
+Colab); a PNG of the starting position for everything else (GitHub, print); and, in the runs whose outputs the book
+shows, all states of the figure, which the book shows under the same controls.
 """
 
 from __future__ import annotations
@@ -9,38 +10,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
-from babyagi_lib.figures.base import png
-from babyagi_lib.learner import widgets
+from babyagi_lib.figures.base import Picture, png
+from babyagi_lib.learner import states, widgets
 
 if TYPE_CHECKING:
     import ipywidgets
 
 
-def explore(draw: Callable[..., Figure], alt: str, **controls: ipywidgets.ValueWidget) -> ipywidgets.Widget:
+def explore(draw: Callable[..., Picture], **controls: ipywidgets.ValueWidget) -> ipywidgets.Widget:
     """Show `draw(**values)` under its controls, and draw it again whenever one of them changes.
 
     Args:
-        draw: makes a new figure from the controls' values, by name, in a fraction of a second.
-        alt: a description of the first figure, for readers who cannot see it.
+        draw: makes a new figure and its description from the controls' values, by name, in a fraction of a second. It
+            depends on nothing else that changes.
         controls: widgets with a `value` and a `description`, such as `ipywidgets.IntSlider(...)`.
 
     Returns:
         The widget shown: the controls above an image.
+
+    Raises:
+        ValueError: the run is for the book, and `states.drawn` refuses the controls.
     """
     import ipywidgets
 
-    def picture() -> bytes:
-        return png(draw(**{name: control.value for name, control in controls.items()}))
+    def picture() -> Picture:
+        return draw(**{name: control.value for name, control in controls.items()})
 
-    image = ipywidgets.Image(value=picture(), format="png")
+    figure, alt = picture()
+    image = ipywidgets.Image(value=png(figure), format="png")
 
     def redraw(_: Any) -> None:
-        image.value = picture()
+        image.value = png(picture().figure)
 
     for control in controls.values():
         control.observe(redraw, names="value")
     box = ipywidgets.VBox([*controls.values(), image])
-    widgets.show(box, {"image/png": bytes(image.value), "text/plain": alt}, {"image/png": {"alt": alt}})
+    lasting = {"image/png": bytes(image.value), "text/plain": alt}
+    if states.asked():
+        lasting[states.MIME] = states.drawn(draw, controls)
+    widgets.show(box, lasting, {"image/png": {"alt": alt}})
     return box

@@ -93,15 +93,16 @@ def ask(lesson: str) -> None:
 
 
 def as_html(questions: list[Question]) -> str:
-    """The quiz without a kernel: every option opens its explanation."""
+    """The quiz without a kernel: every option opens its explanation. The book's `progress.js` counts what is opened."""
     parts = []
     for number, question in enumerate(questions, start=1):
         options = "".join(
-            f'<details class="quiz-option"><summary>{_rich(option.text)}</summary><p>{_explained(option)}</p></details>'
+            f'<details class="quiz-option"{" data-right" if option.right else ""}><summary>{_rich(option.text)}</summary>'
+            f"<p>{_explained(option)}</p></details>"
             for option in question.options
         )
         parts.append(
-            f'<div class="quiz"><p class="quiz-question"><strong>{number}.</strong> {_rich(question.text)}</p>{options}</div>'
+            f'<div class="quiz" data-question="{number}"><p class="quiz-question"><strong>{number}.</strong> {_rich(question.text)}</p>{options}</div>'
         )
     return "".join(parts)
 

@@ -1,3 +1,10 @@
+// A new element, for the scripts of the book: its name, properties and children.
+const element = (name, properties, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
+
 // What the theme leaves undone for readers who use a keyboard or a screen reader.
 document.addEventListener("DOMContentLoaded", () => {
   // Folded cells and the search: the words on the button are its name.
