@@ -29,7 +29,7 @@ from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
 from babyagi_course.notebooks import DIFFICULTY, figures, source
-from babyagi_lib.learner import states
+from babyagi_lib.learner import journal, states
 from babyagi_lib.learner.publishing import MIME
 
 COURSE = Course.find()
@@ -533,6 +533,94 @@ def test_explorers_work_from_a_folder(browser, book):
     slider.press("ArrowLeft")
     assert page.locator(".explorer [role=img]").get_attribute("aria-label") != before
     page.context.close()
+
+
+# A reader's progress: it stays in the browser, in the form of the file that the notebooks write.
+
+LESSON_6 = "notebooks/06_q_learning.html"
+
+
+@pytest.fixture
+def reader(browser, address):
+    """A reader with a browser of their own, on the page of a lesson."""
+    page = browser.new_context(viewport=DESKTOP).new_page()
+    page.set_default_timeout(10_000)
+    page.goto(f"{address}/{LESSON_6}", wait_until="networkidle")
+    yield page
+    page.context.close()
+
+
+def answer(page, number, right):
+    """Open the right option of a question, or a wrong one that is closed."""
+    options = page.locator(f".quiz[data-question='{number}'] details:not([open])")
+    wanted = "details[data-right]" if right else "details:not([data-right])"
+    options.and_(page.locator(wanted)).first.locator("summary").click()
+
+
+def test_answers_and_exercises_are_counted_and_remembered(reader, address):
+    score = reader.locator(".quiz-score")
+    assert score.inner_text() == "Answered right: 0 of 6, 0 of them at the first try."
+    answer(reader, 1, right=True)
+    answer(reader, 1, right=False)  # afterwards: it takes nothing away
+    answer(reader, 2, right=False)
+    answer(reader, 2, right=True)
+    assert score.inner_text() == "Answered right: 2 of 6, 1 of them at the first try."
+    reader.get_by_label("I have solved it").nth(1).check()
+    for _ in range(2):  # at once, and when the reader comes back
+        assert reader.locator(".bd-links li.current > a .done").inner_text().strip() == "3 of 9 done"
+        reader.reload(wait_until="networkidle")
+        assert score.inner_text() == "Answered right: 2 of 6, 1 of them at the first try."
+        assert [box.is_checked() for box in reader.get_by_label("I have solved it").all()] == [False, True, False]
+    answer(reader, 2, right=False)
+    answer(reader, 2, right=True)
+    assert score.inner_text() == "Answered right: 2 of 6, 1 of them at the first try.", "only the first time counts"
+
+
+def test_the_front_page_shows_saves_and_forgets_progress(reader, address, tmp_path):
+    answer(reader, 3, right=True)
+    reader.get_by_label("I have solved it").first.check()
+    reader.get_by_label("I have solved it").nth(2).check()
+    reader.get_by_label("I have solved it").nth(2).uncheck()
+    reader.goto(f"{address}/index.html", wait_until="networkidle")
+    rows = {
+        row.locator("a").inner_text(): row.inner_text() for row in reader.locator(".reader-progress tbody tr").all()
+    }
+    assert list(rows) == [lesson.title for lesson in COURSE.lessons]
+    assert re.search(r"1 of 3\s+1 of 6$", rows[LESSONS[LESSON_6].title])
+    assert all(re.search(r"\s0 of \d\s+0 of \d$", row) for title, row in rows.items() if "Q-learning you" not in title)
+    with reader.expect_download() as download:
+        reader.get_by_role("button", name="Save").click()
+    download.value.save_as(tmp_path / journal.FILE)
+    assert download.value.suggested_filename == journal.FILE
+    assert journal.read(tmp_path) == {"06_q_learning": {"exercises": ["value_iteration"], "quiz": {"3": 1}}}
+    reader.on("dialog", lambda dialog: dialog.accept())
+    reader.get_by_role("button", name="Forget").click()
+    assert "1 of" not in reader.locator(".reader-progress tbody").inner_text().replace("0 of 1", "")
+    assert reader.locator(".bd-links .done").all_inner_texts() == [""] * len(LESSONS)
+    reader.reload()
+    assert reader.evaluate(f"localStorage.getItem('{journal.FILE.removesuffix('.json')}')") == "{}"
+
+
+def test_printing_opens_every_answer_and_counts_none(reader):
+    reader.evaluate("dispatchEvent(new Event('beforeprint'))")
+    reader.wait_for_timeout(300)
+    reader.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert reader.locator(".quiz-score").inner_text() == "Answered right: 0 of 6, 0 of them at the first try."
+
+
+def test_two_pages_of_the_book_count_together(reader, address):
+    other = reader.context.new_page()
+    other.goto(f"{address}/notebooks/03_binary_cross_entropy.html", wait_until="networkidle")
+    answer(other, 1, right=True)
+    answer(reader, 1, right=True)
+    shown = reader.locator(".bd-links .done")
+    assert [text.strip() for text in shown.all_inner_texts() if text] == ["1 of 9 done", "1 of 9 done"]
+
+
+def test_a_page_says_what_to_do_with_an_exercise(reader):
+    places = reader.locator(".exercise").all_inner_texts()
+    assert len(places) == 3 and all("cannot run your function" in text for text in places)
+    assert "run this cell again" not in reader.locator("article").inner_text()
 
 
 def test_a_formula_is_no_stop_of_the_tab_key(page, address):
