@@ -58,7 +58,7 @@ def attention(tables: dict[str, tuple[Sequence[str], np.ndarray]]) -> None:
         names = [_label(piece) for piece in pieces]
         panel.imshow(weights, cmap="Blues", vmin=0, vmax=top)
         panel.set(title=title, xticks=range(count), yticks=range(count), ylabel="looking")
-        panel.set_xlabel(f"looked at (darkest: {top:.2f})")
+        panel.set_xlabel(f"looked at (largest: {top:.2f})")
         panel.set_xticklabels(names, rotation=90, fontsize=9)
         panel.set_yticklabels(names, fontsize=9)
         panel.spines[:].set_visible(False)

@@ -71,6 +71,7 @@ const build = async (script) => {
   const output = script.closest(".cell_output");
   output.prepend(element("div", { className: "explorer" }, box, drawing));
   output.querySelector("img").classList.add("explorer-still");
+  enlargeable(drawing, () => drawing.firstElementChild.width.baseVal.value);
 };
 
 document.addEventListener("DOMContentLoaded", () => {
