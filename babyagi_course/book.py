@@ -30,6 +30,7 @@ from babyagi_course.links import Links
 from babyagi_course.notebooks import source
 from babyagi_course.refreshing import merge
 from babyagi_course.runs import Runs, alone
+from babyagi_course.searching import make_searchable
 from babyagi_lib.basics.whole import whole_folder
 from babyagi_lib.learner import quiz
 
@@ -88,6 +89,7 @@ def build(course: Course, out: Path) -> Path:
         )
         if done.returncode != 0 or not (rendered / page).is_file():
             raise CourseError(f"the book did not build:\n{(done.stdout + done.stderr)[-4000:]}")
+        make_searchable((rendered / page).parent)
         missing = (rendered / page).with_name("404.html")
         write_atomically(missing, rooted(missing.read_text(encoding="utf-8"), Links.read(course.root).site))
     return (finished / page).resolve()

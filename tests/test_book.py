@@ -17,7 +17,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from conftest import babyagi
@@ -351,7 +351,7 @@ def test_the_search_button_finds_a_page(shown, name, size):
     field.press("Enter")
     hits = shown.locator("#search-results li a")
     hits.first.wait_for()
-    [hit] = [hit for hit in hits.all() if "04_ner_finetuning" in hit.get_attribute("href")]
+    [hit, *_] = [hit for hit in hits.all() if "04_ner_finetuning" in hit.get_attribute("href")]
     hit.click()
     shown.wait_for_url("**/notebooks/04_ner_finetuning.html*")
 
@@ -883,11 +883,63 @@ def test_dark_mode_changes_the_page(page, address):
 # Looking things up
 
 
-def test_search_finds_a_term(page, address):
-    page.goto(f"{address}/search.html?q=bootstrap", wait_until="networkidle")
-    hits = page.locator("#search-results li a")
+def found_for(page, address, query):
+    """The hits of a search, best first: where each leads, and the text around it."""
+    page.goto(f"{address}/search.html?q={quote(query)}", wait_until="networkidle")
+    hits = page.locator("#search-results li")
     hits.first.wait_for(timeout=10_000)
-    assert any("04_ner_finetuning" in hits.nth(i).get_attribute("href") for i in range(hits.count()))
+    return [(hit.locator("a").get_attribute("href"), hit.inner_text()) for hit in hits.all()]
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("Q-learning", "06_q_learning"),
+        ("few-shot learning", "05_fewshot"),
+        ("pretraining", "01_pretraining"),
+        ("finding names", "04_ner_finetuning"),
+        ("温度", "glossary.html?q=%E6%B8%A9%E5%BA%A6#temperature-scaling"),
+        ("temperature scaling", "glossary.html?q=temperature%20scaling#temperature-scaling"),
+    ],
+)
+def test_the_best_hit_comes_first(page, address, query, first):
+    href, text = found_for(page, address, query)[0]
+    assert first in href and query.lower() in text.lower()
+
+
+def test_every_term_of_the_glossary_is_a_direct_hit(page, address, book):
+    page.goto(f"{address}/search.html", wait_until="networkidle")
+    terms = page.evaluate("SECTIONS.filter(section => section[4]).map(section => [section[1], section[2]])")
+    assert len(terms) == (COURSE.root / "book" / "glossary.md").read_text(encoding="utf-8").count('<a id="')
+    for anchor, heading in terms[:: len(terms) // 12]:
+        chinese = re.search("[\u3400-\u9fff]+", heading)[0]
+        assert any(href.endswith(f"#{anchor}") for href, _ in found_for(page, address, chinese[:2]))
+
+
+def test_a_hit_shows_its_words_and_scrolls_to_the_first(page, address):
+    [hit, *_] = [hit for hit in found_for(page, address, "contextual calibration") if "05_fewshot" in hit[0]]
+    assert page.locator("#search-results mark").count() > 3
+    page.goto(f"{address}/{hit[0]}", wait_until="networkidle")
+    marks = page.locator("article mark").all_inner_texts()
+    assert {mark.lower() for mark in marks} == {"contextual", "calibration"}
+    section = page.locator(f"[id='{hit[0].partition('#')[2]}']")
+    assert section.locator("mark").first.evaluate(
+        "mark => { const box = mark.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+    )
+
+
+def test_a_search_without_a_hit_says_so_and_shows_no_html(page, address):
+    page.goto(f"{address}/search.html?q={quote('<img src=x onerror=alert(1)> zzz')}", wait_until="networkidle")
+    assert "Nothing was found for “<img" in page.locator("#search-results").inner_text()
+    assert page.locator("#search-results img").count() == 0
+
+
+def test_chinese_is_marked_as_chinese(page, address):
+    page.goto(f"{address}/glossary.html", wait_until="networkidle")
+    marked = "".join(page.locator("[lang=zh]").all_inner_texts())
+    rows = page.locator("table tr td:nth-child(2)").all_inner_texts()
+    assert len(rows) > 100
+    assert set("".join(re.findall("[\u4e00-\u9fff]", "".join(rows)))) <= set(marked)
 
 
 def test_a_page_that_is_not_there_leads_back_from_any_depth(page, address):
@@ -977,11 +1029,14 @@ def test_it_works_from_the_disk(page, book, name):
 
 
 def test_search_works_from_the_disk(page, book):
-    """Without the excerpts: a browser lets no page read another file."""
     page.goto((book / "search.html").as_uri() + "?q=bootstrap", wait_until="networkidle")
-    hits = page.locator("#search-results li a")
+    hits = page.locator("#search-results li")
     hits.first.wait_for(timeout=10_000)
-    assert any("04_ner_finetuning" in hits.nth(i).get_attribute("href") for i in range(hits.count()))
+    [hit, *_] = [hit for hit in hits.all() if "04_ner_finetuning" in hit.locator("a").get_attribute("href")]
+    assert "bootstrap" in hit.locator(".context mark").first.inner_text().lower()
+    hit.locator("a").click()
+    page.wait_for_url("**/04_ner_finetuning.html*")
+    assert page.locator("article mark").count() > 0
 
 
 # On paper
