@@ -48,10 +48,12 @@ import results
 import torch
 from deadline import Outcome, OutOfTime, Part, alone, outcomes
 from ner_finetuning import EPOCHS, OURS, PEER, Setting, full, operations, ours, peer, trainer_seconds
+from safetensors import safe_open
 
 from babyagi_lib.basics.machine import machine
 from babyagi_lib.basics.streams import stream_seed
 from babyagi_lib.models.heads import without_dropout
+from babyagi_lib.models.saving import WEIGHTS_FILE
 from babyagi_lib.sources.encoders import load_encoder
 from babyagi_lib.training.loop import fit
 from babyagi_lib.training.precision import best_precision
@@ -60,7 +62,7 @@ HERE = Path(__file__).resolve().parent
 STARTING = 20.0  # of the minutes, seconds kept for the start of Python and for writing
 TAGS = 9  # of BERT-base's head, as many as CoNLL-2003 has
 SEEDS = 3  # of the full trainings of each side, if there is time for them
-SLACK = 1.3  # a full training is begun if so many times its expected seconds are left
+SLACK, SCORING = 1.3, 15.0  # a full training is begun if so many times its expected seconds and so many more are left
 
 # What data sheets of NVIDIA promise for dense products of 16-bit matrices, in TFLOP/s, by the name of the card: the first
 # that fits. Where a sheet gives the rate with sparsity, this is half of it.
@@ -102,7 +104,7 @@ class Sizes:
     width: int
 
 
-USUAL = Sizes({}, 128, (64, 256), 6400, 4800, None, 5, EPOCHS, 8192)
+USUAL = Sizes({}, 128, (64, 256), 6400, 4800, None, 3, EPOCHS, 8192)
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 TINY = Sizes(SMALL | {"vocab_size": 2000}, 16, (4, 8), 16, 12, 40, 1, 1, 256)
 
@@ -168,6 +170,7 @@ def card(chosen: Chosen, ends: float) -> Iterator[dict]:
         "compute_capability": f"{about.major}.{about.minor}",
         "cuda": torch.version.cuda,
         "driver": driver or "unknown",
+        "precision": best_precision(),
     }
 
 
@@ -370,7 +373,7 @@ def minilm(chosen: Chosen, ends: float) -> Iterator[dict]:
             if name not in found.speeds:
                 continue
             title = f"MiniLM, full training, {name}, seed {options['seed']}"
-            needed = SLACK * tokens / statistics.median(found.speeds[name])
+            needed = SLACK * tokens / statistics.median(found.speeds[name]) + SCORING
             if time.time() + needed > ends:
                 left = max(0.0, ends - time.time())
                 yield {"name": title, "note": f"not begun: about {needed:.0f} s needed, {left:.0f} s left"}
@@ -385,7 +388,7 @@ def minilm(chosen: Chosen, ends: float) -> Iterator[dict]:
             }
 
 
-# In this order. The weights share out the time that is left.
+# In this order. The weights share out the time that is left, so a part that is added takes from all others.
 PARTS = [
     Part("BERT-base, random weights", weight=2, least=45, rows=bert_base),
     Part("MiniLM", weight=5, least=60, rows=minilm),
@@ -410,23 +413,34 @@ def pack(folder: Path) -> None:
     print(f"{target}: {size:.0f} MB; of the largest state, rounding changes {change:.1e}")
 
 
+def weights(encoder: str) -> str:
+    """Which weights MiniLM has, in words."""
+    if encoder == "embedded":
+        return encoder
+    with safe_open(Path(encoder) / WEIGHTS_FILE, "pt") as file:
+        kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - it is no dict
+    return f"read from a folder, {' and '.join(sorted(kinds))}"
+
+
 def described(chosen: Chosen, device: dict | None) -> dict[str, Any]:
     """What is written beside the rows."""
     sizes, name = chosen.sizes, device["name"] if device else None
     corpus = Path(chosen.corpus).resolve().name if chosen.corpus else "newswire"
-    encoder = "embedded" if chosen.encoder == "embedded" else "from a folder"
     told = "no share of a peak: " + ("there was no GPU" if not device else f"{name} is not among the known cards")
     if promised := peak(name):
         told = (
             f"shares of peak are of {promised / 1e12:.0f} TFLOP/s, NVIDIA's data sheet for dense products in 16 bits "
             f"on the card of that name"
         )
+    precision = device["precision"] if device else best_precision()
+    title = f"Fine-tuning on a GPU, {name}" if device else "Fine-tuning on a GPU, tried without one"
     return {
-        "title": f"Fine-tuning on a GPU, {name}" if device else "Fine-tuning on a GPU, tried without one",
-        "data": f"{sizes.examples:,} random examples of {sizes.pieces} pieces and {sizes.sentences:,} sentences of {corpus} "
-        f"at most, median of turns; {told}; shares of the matrix rate are of the product in the last line on BERT-base, "
-        f"measured in the same turns",
-        "model": f"BERT-base's configuration with random weights; all-MiniLM-L6-v2, {encoder}; trained in {best_precision()}",
+        "title": title + (", on sizes too small to measure" if sizes == TINY else ""),
+        "data": f"in each turn {sizes.examples:,} random examples of {sizes.pieces} pieces, and up to {sizes.sentences:,} "
+        f"sentences of {corpus}; medians of the turns; {told}; shares of the matrix rate are of a product of two large "
+        f"matrices, timed in the same turns",
+        "model": f"BERT-base's configuration with random weights; all-MiniLM-L6-v2, {weights(chosen.encoder)}; "
+        f"precision {precision}",
         "machine": ", ".join(filter(None, (name, machine()))),
         "device": device,
         "peak_operations_per_second": promised,
@@ -443,7 +457,7 @@ def measure(chosen: Chosen, minutes: float, folder: Path) -> bool:
     ends = time.time() + 60 * minutes - STARTING
     device = None
     if torch.cuda.is_available():
-        looked = alone(card, chosen, 60)
+        looked = alone(card, chosen, 120)
         if not looked.rows:
             raise SystemExit(f"The GPU cannot be used: {looked.reason}")
         device = looked.rows[0]
@@ -457,9 +471,7 @@ def measure(chosen: Chosen, minutes: float, folder: Path) -> bool:
             print(f"{part.name}: {outcome.reason}", flush=True)
         spent.append(time_of(part, outcome))
         failed |= outcome.failed
-        results.write(
-            f"gpu_{name}", **told, folder=folder, settings={"minutes": minutes}, parts=spent, runs=table, packages=()
-        )
+        results.write(f"gpu_{name}", **told, folder=folder, settings={"minutes": minutes}, parts=spent, runs=table)
     print(*table, sep="\n")
     print(f"Written: {folder / f'gpu_{name}.json'}")
     return not failed
@@ -470,12 +482,31 @@ def time_of(part: Part, outcome: Outcome) -> dict:
     return {"part": part.name, "seconds": round(outcome.seconds, 1), "allowed": round(outcome.allowed, 1)}
 
 
+def folder_of_files(text: str) -> str:
+    """The full path of a folder that is there, as text; an error of the command line for any other, before time is spent."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return str(Path(text).resolve())
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("corpus", nargs="?", help="folder with CoNLL-2003's train, valid and test; without it no F1")
-    parser.add_argument("--encoder", default="embedded", help="folder with MiniLM, where its package is not installed")
+    parser.add_argument(
+        "corpus",
+        nargs="?",
+        type=folder_of_files,
+        help="folder with CoNLL-2003's train, valid and test; without it no F1",
+    )
+    parser.add_argument(
+        "--encoder",
+        type=folder_of_files,
+        help="folder with MiniLM, where its package is not installed",
+        metavar="FOLDER",
+    )
     parser.add_argument("--minutes", type=float, default=8, help="by then all is done")
-    parser.add_argument("--out", type=Path, help="folder of the result; this program's own if not given")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="folder of the result; this program's own if not given"
+    )
     parser.add_argument("--tiny", action="store_true", help="try everything on small sizes, also without a GPU")
     parser.add_argument("--pack", type=Path, metavar="FOLDER", help="only write MiniLM there, in 16 bits, to be sent")
     chosen = parser.parse_args(arguments)
@@ -494,7 +525,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("There is no GPU that PyTorch can use here: this only tries the program, and measures nothing.")
     folder = chosen.out or (HERE.parent / "build" if chosen.tiny else HERE)
     sizes = TINY if chosen.tiny else USUAL
-    return 0 if measure(Chosen(chosen.corpus, chosen.encoder, sizes), chosen.minutes, folder) else 1
+    return 0 if measure(Chosen(chosen.corpus, chosen.encoder or "embedded", sizes), chosen.minutes, folder) else 1
 
 
 if __name__ == "__main__":
