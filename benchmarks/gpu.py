@@ -10,18 +10,21 @@ its own and has a share of the time; what does not fit into it is left out, with
 to `gpu_NAME.json` beside this file, NAME being the card's, or into the folder that `--out` names. Run it with nothing else
 running.
 
-Nothing is fetched. The machine needs this checkout and the packages that pyproject.toml names; of these, the part on
-BERT-base uses accelerate, numpy, psutil, pyyaml, scipy, torch and transformers. A borrowed machine often has a PyTorch that
-fits its card, and neither the rest nor a way to fetch it. Then bring along what it lacks, from a machine with the network:
+Nothing is fetched. The machine needs this checkout and the packages that pyproject.toml names. The part on BERT-base uses
+only torch, transformers, accelerate and what these bring along; the part on MiniLM also datasets and MiniLM's weights. A
+borrowed machine often has a PyTorch that fits its card, but not all of the rest, and no network. Then bring along what it
+lacks, from a machine with the network:
 
     python benchmarks/gpu.py --pack build/carried
     pip download --no-deps --only-binary=:all: --python-version 3.12 -d build/carried datasets dill multiprocess xxhash
 
-The first writes MiniLM with weights of 16 bits, 46 MB instead of 91, where little can be sent; the second takes the
-Python version of the other machine and the packages that it lacks (`pip list` there tells). There, beside the checkout:
+The first command writes MiniLM with weights of 16 bits, 46 MB instead of 91. In the second, give the borrowed machine's
+version of Python, and the packages that `pip list` does not name there. On that machine, in the checkout:
 
     python -m pip install --no-index --no-deps --target build/site build/carried/*.whl
-    PYTHONPATH=.:build/site python benchmarks/gpu.py ../conll2003 --encoder build/carried/minilm --out OUT
+    PYTHONPATH=.:build/site python benchmarks/gpu.py ../conll2003 --encoder build/carried/minilm --out FOLDER
+
+Bring the file in FOLDER back to `benchmarks/`, and the book shows it.
 
 `--tiny` tries everything on small sizes, also without a GPU. Its result is no measurement, and goes to `build/`.
 """

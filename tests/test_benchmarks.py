@@ -713,6 +713,20 @@ def test_a_side_that_the_cards_memory_is_too_small_for_is_left_out():
     assert "times_the_trainer" not in [*gpu.rows("M", compared, found, 1, None)][1]
 
 
+def test_memory_is_the_peak_of_this_training_alone(monkeypatch):
+    peaks = [0]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: peaks.append(0))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: peaks[-1])
+
+    def training(needed):
+        peaks[-1] = max(peaks[-1], needed)
+        return 1.0
+
+    assert [gpu.once(lambda n=n: training(n)) for n in (700, 300)] == [(1.0, 700), (1.0, 300)]
+
+
 def test_a_result_names_the_card_and_the_peak_that_is_assumed(monkeypatch):
     about = SimpleNamespace(
         name="NVIDIA H100 80GB HBM3", total_memory=85e9, multi_processor_count=132, major=9, minor=0
@@ -733,8 +747,8 @@ def test_a_result_names_the_card_and_the_peak_that_is_assumed(monkeypatch):
 @pytest.fixture
 def no_gpu(monkeypatch):
     """As on a machine without a GPU; what the program sets in the environment is undone afterwards."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name, value in {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
