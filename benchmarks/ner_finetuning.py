@@ -16,11 +16,12 @@ import copy
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import results
 import torch
-from datasets import DatasetDict
 
 from babyagi_course.measured import Aim
 from babyagi_lib.models import heads
@@ -30,6 +31,10 @@ from babyagi_lib.text import iob2, wordpieces
 from babyagi_lib.training.loop import fit
 from babyagi_lib.training.precision import best_precision
 from babyagi_lib.training.prediction import predict
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel
 
 # The recipe of transformers' examples/pytorch/token-classification/run_ner.py: the Trainer's own defaults.
 PEER = {"per_device_train_batch_size": 8, "learning_rate": 5e-5}
@@ -63,13 +68,21 @@ BETWEEN_PRODUCTS = (
 
 
 class Setting:
-    """Corpus, encoder and tokenizer that both sides share."""
+    """Corpus, encoder and tokenizer that both sides share.
 
-    def __init__(self, corpus: str) -> None:
-        self.corpus: DatasetDict = load_ner(corpus)
-        self.encoder_folder = embedded_folder()
-        self.encoder, self.tokenizer = load_encoder()
-        self.tag_names = iob2.tag_set(self.corpus["train"]["tags"])
+    Args:
+        corpus, encoder: as for `load_ner` and `load_encoder`; the encoder is the embedded one or in a folder.
+        most: the number of sentences that are kept of each split; None for all.
+    """
+
+    def __init__(self, corpus: str, encoder: str = "embedded", most: int | None = None) -> None:
+        whole = load_ner(corpus)
+        self.encoder_folder = embedded_folder() if encoder == "embedded" else Path(encoder)
+        self.encoder, self.tokenizer = load_encoder(encoder)
+        self.tag_names = iob2.tag_set(whole["train"]["tags"])
+        self.corpus: dict[str, Dataset] = {
+            split: rows.select(range(min(most or len(rows), len(rows)))) for split, rows in whole.items()
+        }
         self.encoded = {
             split: wordpieces.encode(list(rows["words"]), list(rows["tags"]), self.tag_names, self.tokenizer)
             for split, rows in self.corpus.items()
@@ -84,16 +97,24 @@ class Setting:
         return sum(len(example["input_ids"]) for example in examples)
 
     def operations(self, examples: list[dict]) -> float:
-        """Floating-point operations of one training epoch in matrix products, real pieces only.
+        return operations(self.encoder, [len(example["input_ids"]) for example in examples])
 
-        Each weight of a layer's matrices multiplies and adds once forward and twice backward (for the gradients of its
-        input and of itself): 6 operations per weight and piece. In attention each piece meets each other of its
-        sentence twice, in as many numbers as the states have.
-        """
-        layers = self.encoder.encoder.layer
-        weights = sum(p.numel() for p in layers.parameters() if p.ndim == 2)
-        meetings = sum(len(example["input_ids"]) ** 2 for example in examples)
-        return 6 * weights * self.tokens(examples) + 12 * len(layers) * self.encoder.config.hidden_size * meetings
+
+def operations(encoder: PreTrainedModel, lengths: list[int]) -> float:
+    """Floating-point operations of one training epoch in matrix products, real pieces only.
+
+    Each weight of a layer's matrices multiplies and adds once forward and twice backward (for the gradients of its input
+    and of itself): 6 operations per weight and piece. In attention each piece meets each other of its sentence twice, in
+    as many numbers as the states have.
+
+    Args:
+        encoder: a BERT.
+        lengths: pieces of each example.
+    """
+    layers = encoder.encoder.layer
+    weights = sum(p.numel() for p in layers.parameters() if p.ndim == 2)
+    meetings = sum(length**2 for length in lengths)
+    return 6 * weights * sum(lengths) + 12 * len(layers) * encoder.config.hidden_size * meetings
 
 
 def matrix_rate(size: int = 4096) -> float:
@@ -108,18 +129,26 @@ def matrix_rate(size: int = 4096) -> float:
     return 2 * size**3 / statistics.median(times)
 
 
-def peer(setting: Setting, examples: list[dict], epochs: int, batch_size: int = 8, seed: int = 42) -> dict:
-    """transformers' Trainer as run_ner.py calls it: float32, small batches in random order, dynamic padding."""
-    from transformers import (
-        AutoModelForTokenClassification,
-        DataCollatorForTokenClassification,
-        Trainer,
-        TrainingArguments,
-        set_seed,
-    )
+def trainer_seconds(
+    model: PreTrainedModel,
+    examples: list[dict],
+    collate: Callable[[list[dict]], dict],
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    precision: str,
+) -> float:
+    """Train a model with transformers' Trainer; the seconds that it counts itself.
 
-    set_seed(seed)
-    model = AutoModelForTokenClassification.from_pretrained(setting.encoder_folder, num_labels=len(setting.tag_names))
+    Args:
+        model: trained in place.
+        examples: dicts with `input_ids` and `labels`.
+        collate: the Trainer's data collator.
+        epochs, batch_size, seed: the Trainer's; its other settings are its defaults.
+        precision: `"no"` (float32), `"bf16"` or `"fp16"`.
+    """
+    from transformers import Trainer, TrainingArguments
+
     rows = [
         {"input_ids": e["input_ids"], "attention_mask": [1] * len(e["input_ids"]), "labels": e["labels"]}
         for e in examples
@@ -129,16 +158,36 @@ def peer(setting: Setting, examples: list[dict], epochs: int, batch_size: int = 
             folder,
             num_train_epochs=epochs,
             seed=seed,
+            bf16=precision == "bf16",
+            fp16=precision == "fp16",
+            use_cpu=precision == "bf16" and not torch.cuda.is_available(),  # else the Trainer refuses
             save_strategy="no",
             report_to=[],
             disable_tqdm=True,
             logging_strategy="no",
             **PEER | {"per_device_train_batch_size": batch_size},
         )
-        trainer = Trainer(
-            model, arguments, train_dataset=rows, data_collator=DataCollatorForTokenClassification(setting.tokenizer)
-        )
-        seconds = trainer.train().metrics["train_runtime"]
+        trainer = Trainer(model, arguments, train_dataset=rows, data_collator=collate)
+        return trainer.train().metrics["train_runtime"]
+
+
+def peer(
+    setting: Setting,
+    examples: list[dict],
+    epochs: int,
+    batch_size: int = PEER["per_device_train_batch_size"],
+    seed: int = 42,
+    precision: str = "no",
+) -> dict:
+    """transformers' Trainer as run_ner.py calls it: float32, small batches in random order, dynamic padding."""
+    from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, set_seed
+
+    set_seed(seed)
+    model = AutoModelForTokenClassification.from_pretrained(
+        setting.encoder_folder, num_labels=len(setting.tag_names), dtype="float32"
+    )
+    collate = DataCollatorForTokenClassification(setting.tokenizer)
+    seconds = trainer_seconds(model, examples, collate, epochs, batch_size, seed, precision)
 
     class Plain(torch.nn.Module):
         """The same model under the signature that `predict` calls."""
@@ -150,7 +199,8 @@ def peer(setting: Setting, examples: list[dict], epochs: int, batch_size: int = 
         def forward(self, input_ids, attention_mask, case_ids):
             return self.model(input_ids=input_ids, attention_mask=attention_mask)
 
-    return {"seconds": seconds, "tokens": epochs * setting.tokens(examples), "precision": "no", "model": Plain()}
+    tokens = epochs * setting.tokens(examples)
+    return {"seconds": seconds, "tokens": tokens, "precision": precision, "model": Plain()}
 
 
 def ours(
@@ -159,6 +209,7 @@ def ours(
     epochs: int,
     input_adapter: bool = True,
     dropout: bool = False,
+    batch_tokens: int = OURS["batch_tokens"],
     seed: int = 0,
 ) -> dict:
     """The lesson's recipe: the course's `fit`, scored on the validation set after every epoch."""
@@ -173,13 +224,13 @@ def ours(
         def scored(m):
             return setting.score("valid", m, valid=True).entity_f1
 
-    run = fit(model, examples, epochs=epochs, score=scored, seed=seed, **OURS)
+    run = fit(model, examples, epochs=epochs, score=scored, seed=seed, **OURS | {"batch_tokens": batch_tokens})
     return {"seconds": run.seconds, "tokens": run.tokens, "precision": run.precision, "model": model}
 
 
-def full(setting: Setting, name: str, side, **options) -> dict:
+def full(setting: Setting, name: str, side, epochs: int = EPOCHS, **options) -> dict:
     """Train on everything and score on test, with tags decoded in both ways."""
-    done = side(setting, setting.encoded["train"].windows, EPOCHS, **options)
+    done = side(setting, setting.encoded["train"].windows, epochs, **options)
     alone = setting.score("test", done["model"], valid=False)
     path = setting.score("test", done["model"], valid=True)
     row = {
@@ -189,7 +240,7 @@ def full(setting: Setting, name: str, side, **options) -> dict:
         "token_accuracy": round(alone.token_accuracy, 4),
         "training_seconds": round(done["seconds"], 1),
         "tokens_per_second": round(done["tokens"] / done["seconds"]),
-        "epochs": EPOCHS,
+        "epochs": epochs,
         "precision": done["precision"],
     }
     print(row, flush=True)

@@ -15,12 +15,17 @@ from pathlib import Path
 import results
 
 HERE = Path(__file__).resolve().parent
-WRITES = re.compile(r'results\.write\(\s*"(\w+)"')
+WRITES = re.compile(r'results\.write\(\s*f?"(\w+)(\{)?')
 
 
 def scripts() -> dict[str, str]:
-    """Name of each result -> the script that writes it."""
-    return {name: path.stem for path in HERE.glob("*.py") for name in WRITES.findall(path.read_text(encoding="utf-8"))}
+    """Name of each result -> the script that writes it. A script with a result for each machine writes all that begin so."""
+    found = {}
+    for path in HERE.glob("*.py"):
+        for name, each in WRITES.findall(path.read_text(encoding="utf-8")):
+            names = [result.stem for result in HERE.glob(f"{name}*.json")] if each else [name]
+            found |= dict.fromkeys(names, path.stem)
+    return found
 
 
 def restated(name: str) -> dict:

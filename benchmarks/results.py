@@ -48,6 +48,7 @@ def write(
     runs: list[dict],
     packages: Iterable[str] = (),
     conclusions: Callable[[dict], dict] | None = None,
+    folder: Path | None = None,
     **more: Any,
 ) -> None:
     """Write `name.json`: what was measured, on which machine, when, with which versions, and what the book shows of it.
@@ -60,7 +61,8 @@ def write(
         runs: a row of the table each, with its `name`.
         packages: whose versions are recorded beside the course's own, such as a peer's.
         conclusions: see `concluded`.
-        more: what else is kept, such as settings.
+        folder: where the file goes; None for beside this one, where the book finds it.
+        more: what else is kept, such as settings; also what is to stand in place of a value above, such as `machine`.
     """
     result = {
         "title": title,
@@ -72,13 +74,13 @@ def write(
         **more,
         "runs": runs,
     }
-    save(name, concluded(result, conclusions))
+    save(name, concluded(result, conclusions), folder)
 
 
-def save(name: str, result: dict) -> None:
-    """Write `name.json` beside this file."""
+def save(name: str, result: dict, folder: Path | None = None) -> None:
+    """Write `name.json`, beside this file or into another folder."""
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(Path(__file__).with_name(f"{name}.json"), text)
+    write_atomically((folder or Path(__file__).parent) / f"{name}.json", text)
 
 
 def concluded(result: dict, conclusions: Callable[[dict], dict] | None) -> dict:

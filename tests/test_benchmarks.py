@@ -6,13 +6,18 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
+from conftest import tiny_encoder
 
 from babyagi_course import measured, parts
 from babyagi_course.errors import CourseError
@@ -23,10 +28,13 @@ from babyagi_lib.learner.publishing import MIME, bundle
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 
+import deadline  # noqa: E402
 import fewshot_banking77  # noqa: E402
+import gpu  # noqa: E402
 import growth  # noqa: E402
 import hub  # noqa: E402
 import loglog  # noqa: E402
+import ner_finetuning  # noqa: E402
 import q_learning  # noqa: E402
 import restate  # noqa: E402
 import results  # noqa: E402
@@ -541,6 +549,270 @@ def test_help_loads_neither_rich_nor_torch_nor_numpy():
     assert "typer" in spent and not {"rich", "torch", "numpy", "IPython", "transformers"} & spent.keys()
     commands = done.stdout.partition("Commands:")[2]
     assert "refresh" in commands and "..." not in commands
+
+
+# Parts within a deadline
+
+MADE_UP_PARTS = """
+import os, time
+from deadline import OutOfTime
+
+def two(chosen, ends):
+    yield {"name": chosen, "left": ends - time.time()}
+    yield {"name": "two"}
+
+def hangs(chosen, ends):
+    yield {"name": "before"}
+    time.sleep(60)
+
+def fails(chosen, ends):
+    yield {"name": "before"}
+    raise ValueError("no such thing\\nas line 2")
+
+def dies(chosen, ends):
+    yield {"name": "before"}
+    os._exit(3)
+
+def stops(chosen, ends):
+    yield {"name": "before"}
+    raise OutOfTime("another turn would not fit")
+"""
+
+
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    """A module of parts that a new process can import."""
+    (tmp_path / "made_up_parts.py").write_text(MADE_UP_PARTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("made_up_parts")
+    del sys.modules["made_up_parts"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "failed"),
+    [
+        ("hangs", "ended after 6 s, its share of the time", False),
+        ("fails", "ValueError: no such thing", True),
+        ("dies", "its process died, with exit code 3", True),
+        ("stops", "another turn would not fit", False),
+    ],
+)
+def test_what_a_part_measured_stays_and_why_it_ended_is_told(made_up, name, reason, failed):
+    started = time.time()
+    outcome = deadline.alone(getattr(made_up, name), None, 6)
+    assert time.time() - started < 9
+    assert (outcome.rows, outcome.reason, outcome.failed) == ([{"name": "before"}], reason, failed)
+    assert 0 < outcome.seconds < 9 and outcome.allowed == 6
+
+
+def test_the_time_that_a_part_leaves_is_for_those_behind_it(made_up):
+    parts = [
+        deadline.Part("first", 1, 1, made_up.two),
+        deadline.Part("second", 2, 1, made_up.two),
+        deadline.Part("third", 1, 500, made_up.two),
+    ]
+    (_, first), (_, second), (_, third) = deadline.outcomes(parts, "chosen", time.time() + 400)
+    assert first.allowed == pytest.approx(100, abs=1), "a quarter"
+    assert second.allowed == pytest.approx(2 / 3 * (400 - first.seconds), abs=1)
+    assert first.reason is None and [row["name"] for row in first.rows] == ["chosen", "two"]
+    assert first.rows[0]["left"] == pytest.approx(100 - deadline.RESERVE, abs=10)
+    assert third.rows == [] and not third.failed and re.fullmatch(r"not begun: \d+ s .* needs 500 s", third.reason)
+
+
+# A GPU
+
+
+@pytest.mark.parametrize(
+    ("name", "teraflops"),
+    [
+        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA H100 NVL", 835),
+        ("NVIDIA H200", 989),
+        ("NVIDIA A100-SXM4-40GB", 312),
+        ("NVIDIA A100 80GB PCIe", 312),
+        ("NVIDIA L4", 121),
+        ("NVIDIA L40S", 362),
+        ("Tesla T4", 65),
+        ("NVIDIA L40", None),
+        ("NVIDIA GH200 480GB", None),
+        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", None),
+        (None, None),
+    ],
+)
+def test_the_peak_is_that_of_the_card(name, teraflops):
+    assert gpu.peak(name) == (teraflops and teraflops * 1e12)
+
+
+def test_operations_are_those_that_torch_counts():
+    """In matrix products, forward and backward, of a batch without padding."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    encoder = tiny_encoder().train()
+    encoder.pooler = None
+    encoder.set_attn_implementation("eager")
+    with FlopCounterMode(display=False) as counted:
+        encoder(input_ids=torch.ones(3, 7, dtype=torch.long)).last_hidden_state.sum().backward()
+    assert ner_finetuning.operations(encoder, [7] * 3) == counted.get_total_flops()
+
+
+def sides(**speeds):
+    """Sides that report these speeds one after the other, compared with the first."""
+    first = next(iter(speeds))
+    return {
+        name: gpu.Side(iter(found).__next__, beside="" if name == first else first) for name, found in speeds.items()
+    }
+
+
+SIZES = dataclasses.replace(gpu.TINY, turns=3, width=8)
+
+
+def test_the_first_turn_does_not_count_and_sides_are_compared_within_a_turn():
+    compared = sides(theirs=[1.0, 100.0, 200.0, 300.0], ours=[9.0, 300.0, 400.0, 600.0])
+    found = gpu.in_turns(compared, SIZES, time.time() + 60)
+    assert found.speeds == {"theirs": [100, 200, 300], "ours": [300, 400, 600]} and len(found.rates) == 3
+    found = dataclasses.replace(found, rates=[1e6, 1e6, 2e6], memory={"theirs": 0, "ours": 3_000_000_000})
+    theirs, ours = gpu.rows("M", compared, found, per_token=1000, promised=4e6)
+    assert theirs == {
+        "name": "M, theirs",
+        "tokens_per_second": 200,
+        "share_of_peak": 0.05,
+        "share_of_matrix_rate": 0.15,
+        "turns": 3,
+    }
+    assert (ours["times_the_trainer"], ours["share_of_peak"], ours["peak_memory_gb"]) == (2, 0.1, 3)
+    assert "share_of_peak" not in next(gpu.rows("M", compared, found, per_token=1000, promised=None))
+
+
+def test_turns_end_in_time(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(gpu, "time", SimpleNamespace(time=lambda: clock[0], perf_counter=time.perf_counter))
+
+    def slow():
+        clock[0] += 10
+        return 1.0
+
+    found = gpu.in_turns({"slow": gpu.Side(slow)}, dataclasses.replace(SIZES, turns=100), ends=45)
+    assert clock == [40] and len(found.rates) == len(found.speeds["slow"]) == 3
+    with pytest.raises(deadline.OutOfTime, match="only the turn that does not count was done: it took 10 s"):
+        gpu.in_turns({"slow": gpu.Side(slow)}, SIZES, ends=55)
+
+
+def test_a_side_that_the_cards_memory_is_too_small_for_is_left_out():
+    def large():
+        raise torch.OutOfMemoryError
+
+    compared = sides(theirs=[1.0] * 4, ours=[2.0] * 4) | {"large": gpu.Side(large, "theirs")}
+    found = gpu.in_turns(compared, SIZES, time.time() + 60)
+    *measured_rows, left_out = gpu.rows("M", compared, found, 1, None)
+    assert left_out == {"name": "M, large", "note": "left out: the card's memory is too small"}
+    assert [row["turns"] for row in measured_rows] == [3, 3]
+    compared = {"large": gpu.Side(large)} | sides(ours=[2.0] * 4)
+    compared["ours"] = dataclasses.replace(compared["ours"], beside="large")
+    found = gpu.in_turns(compared, SIZES, time.time() + 60)
+    assert "times_the_trainer" not in [*gpu.rows("M", compared, found, 1, None)][1]
+
+
+def test_memory_is_the_peak_of_this_training_alone(monkeypatch):
+    peaks = [0]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: peaks.append(0))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: peaks[-1])
+
+    def training(needed):
+        peaks[-1] = max(peaks[-1], needed)
+        return 1.0
+
+    assert [gpu.once(lambda n=n: training(n)) for n in (700, 300)] == [(1.0, 700), (1.0, 300)]
+
+
+def test_a_result_names_the_card_and_the_peak_that_is_assumed(monkeypatch):
+    about = SimpleNamespace(
+        name="NVIDIA H100 80GB HBM3", total_memory=85e9, multi_processor_count=132, major=9, minor=0
+    )
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: about)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    (device,) = gpu.card(None, 0)
+    assert gpu.file_name(device) == "nvidia_h100_80gb_hbm3"
+    told = gpu.described(gpu.Chosen(None, "embedded", gpu.USUAL), device)
+    assert told["device"].items() >= {"compute_capability": "9.0", "memory_gb": 85.0, "driver": "unknown"}.items()
+    assert told["title"] == "Fine-tuning on a GPU, NVIDIA H100 80GB HBM3" and told["machine"].startswith(about.name)
+    assert "of 989 TFLOP/s, NVIDIA's data sheet" in told["data"] and told["peak_operations_per_second"] == 989e12
+    about.name = "NVIDIA X1"
+    (device,) = gpu.card(None, 0)
+    assert "NVIDIA X1 is not among the known" in gpu.described(gpu.Chosen(None, "embedded", gpu.TINY), device)["data"]
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """As on a machine without a GPU; what the program sets in the environment is undone afterwards."""
+    for name, value in {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_without_a_gpu_nothing_is_measured_and_that_is_said(no_gpu, tmp_path, capsys):
+    assert gpu.main(["--out", str(tmp_path)]) == 1
+    assert "no GPU that PyTorch can use here, so nothing was measured" in capsys.readouterr().out
+    assert not [*tmp_path.iterdir()]
+    with pytest.raises(SystemExit):
+        gpu.main([str(tmp_path / "conll"), "--tiny"])
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_tiny_run_tries_every_part(no_gpu, tmp_path, tokenizer, capsys):
+    encoder = tmp_path / "encoder"
+    tiny_encoder().half().save_pretrained(encoder)
+    tokenizer.save_pretrained(encoder)
+    corpus = BENCHMARKS.parent / "data" / "newswire"
+    out = tmp_path / "out"
+    assert gpu.main([str(corpus), "--encoder", str(encoder), "--tiny", "--minutes", "8", "--out", str(out)]) == 0
+    assert "only tries the program, and measures nothing" in capsys.readouterr().out
+
+    [path] = out.iterdir()
+    assert path.name == "gpu_tried_without_gpu.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert (
+        result["device"] is None and "there was no GPU" in result["data"] and "too small to measure" in result["title"]
+    )
+    assert "read from a folder, F16; precision " in result["model"]
+    assert [part["part"] for part in result["parts"]] == [part.name for part in gpu.PARTS]
+    runs = results.by_name(result)
+    assert not [run for run in result["runs"] if "note" in run or "share_of_peak" in run or "peak_memory_gb" in run]
+    speeds = [run for run in result["runs"] if run["name"].startswith("BERT-base") or "MiniLM, full" in run["name"]]
+    assert len(speeds) == 6 + 2 * gpu.SEEDS and all(run["tokens_per_second"] > 0 for run in speeds)
+    assert runs["BERT-base, random weights, this course's fit, batches of 4"]["times_the_trainer"] > 0
+    assert runs["MiniLM, this course's recipe, batches of 12,288 pieces"]["times_the_trainer"] > 0
+    assert 0 <= runs["MiniLM, full training, run_ner's recipe in 16 bits, batches of 8, seed 42"]["entity_f1"] <= 1
+    assert "## Published run: Fine-tuning on a GPU, tried without one" in parts.published(out)
+
+
+def test_no_time_is_a_reason_in_the_table(no_gpu, tmp_path):
+    assert gpu.main(["--tiny", "--minutes", "1", "--out", str(tmp_path)]) == 0
+    [path] = tmp_path.iterdir()
+    result = json.loads(path.read_text(encoding="utf-8"))
+    notes = [run["note"] for run in result["runs"]]
+    assert len(notes) == len(gpu.PARTS) and all(note.startswith("not begun: ") for note in notes)
+    assert "| MiniLM | not begun: " in "\n".join(result["markdown"])
+
+
+def test_a_small_copy_of_the_encoder_can_be_sent(no_gpu, tmp_path, monkeypatch, tokenizer, capsys):
+    monkeypatch.setattr(
+        gpu, "load_encoder", lambda name="embedded": (tiny_encoder(), tokenizer) if name == "embedded" else loaded(name)
+    )
+    loaded = importlib.import_module("babyagi_lib.sources.encoders").load_encoder
+    assert gpu.main(["--pack", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert 0 < float(re.search(r"rounding changes (\S+)", said)[1]) < 2e-3
+    assert gpu.weights(str(tmp_path / "minilm")) == "read from a folder, F16"
+
+
+def test_the_result_of_every_machine_is_this_programs(tmp_path, monkeypatch):
+    shutil.copy(BENCHMARKS / "gpu.py", tmp_path)
+    (tmp_path / "gpu_nvidia_x1.json").write_text("{}")
+    monkeypatch.setattr(restate, "HERE", tmp_path)
+    assert restate.scripts() == {"gpu_nvidia_x1": "gpu"}
 
 
 # The whole course
