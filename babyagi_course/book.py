@@ -175,13 +175,16 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
         for cell in page["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = pages.relinked(source(cell), f"notebooks/{lesson.path.name}", course.root, links)
+        foot = pages.foot(f"notebooks/{lesson.path.name}", course.root)
+        page["cells"].append({"cell_type": "markdown", "id": "foot", "metadata": {}, "source": foot})
         write_atomically(staged / "notebooks" / lesson.path.name, json.dumps(page, ensure_ascii=False))
     there = {lesson.name: _to_do(lesson) for lesson in course.lessons}
     write_atomically(staged / "assets" / "lessons.js", f"const LESSONS = {json.dumps(there, ensure_ascii=False)};\n")
     computed = parts.of(course, lessons)
     for path in staged.glob("*.md"):
         text = pages.relinked(path.read_text(encoding="utf-8"), f"book/{path.name}", course.root, links)
-        write_atomically(path, pages.drawn(parts.filled(text, computed), staged))
+        foot = pages.foot(f"book/{path.name}", course.root)
+        write_atomically(path, f"{pages.drawn(parts.filled(text, computed), staged)}\n\n{foot}\n")
 
 
 def _to_do(lesson: Lesson) -> dict:

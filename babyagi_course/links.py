@@ -159,7 +159,7 @@ def apply(course: Course, links: Links) -> list[Path]:
         CourseError: a file is not as it must be; nothing is written.
     """
     project, book = course.root / "pyproject.toml", course.root / "book"
-    pages = [course.root / "README.md", book / "_config.yml", *sorted(book.glob("*.md"))]
+    pages = [course.root / "README.md", course.root / "CITATION.cff", book / "_config.yml", *sorted(book.glob("*.md"))]
     old = _present(course.lessons[-1], links)
     texts = {project: _project(project, links)}
     texts |= {page: _moved(page.read_text(encoding="utf-8"), old, links) for page in pages}

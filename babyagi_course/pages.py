@@ -11,9 +11,12 @@ import html
 import json
 import posixpath
 import re
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import babyagi_lib
 from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Lesson
 from babyagi_course.links import LAUNCH, Links
@@ -171,6 +174,24 @@ def with_head(notebook: dict, lesson: Lesson, links: Links) -> dict:
     head = f'<p class="launch">{" ".join(buttons)}</p>\n<p class="reading">{note}</p>'
     first["source"] = f"{title}\n\n{head}\n\n{rest.lstrip()}"
     return notebook
+
+
+def foot(page: str, root: Path) -> str:
+    """The last line of a page: the version, when its source was last changed, and its licence.
+
+    Args:
+        page: which file of the repository it is, such as `book/teaching.md`.
+        root: the checkout. Without git's history there is no date.
+    """
+    asked = ["git", "log", "-1", "--format=%cs", "--", page]
+    found = (
+        subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False) if shutil.which("git") else None
+    )
+    changed = found.stdout.strip() if found and found.returncode == 0 else ""
+    up = "../" * page.removeprefix("book/").count("/")
+    said = [f"Version {babyagi_lib.__version__}", changed and f"last changed on {changed}", "text CC BY 4.0, code MIT"]
+    cite = f'<a href="{up}cite.html">how to cite this course</a>'
+    return f'<p class="foot">{" · ".join([*filter(None, said), cite])}</p>'
 
 
 def relinked(text: str, page: str, root: Path, links: Links) -> str:

@@ -13,14 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import babyagi_lib
 from babyagi_course import dependencies, measured
 from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Course, Lesson
-from babyagi_course.notebooks import figures
+from babyagi_course.links import Links
+from babyagi_course.notebooks import DIFFICULTY, figures, source
 from babyagi_course.pages import effort
 from babyagi_course.tables import gigabytes, minutes
 from babyagi_lib.basics import strict_yaml
 
+EXERCISE = re.compile(r"^### (Exercise \d.*)$((?:\n(?!#).*)*)", re.MULTILINE)
 MARK = re.compile(r"<!-- (\w+)(?: (\S+))? -->")
 
 
@@ -52,6 +55,8 @@ def of(course: Course, notebooks: dict[str, dict]) -> dict[str, Callable[[str], 
         "dependencies": lambda _: dependencies.tables(course.root),
         "bars": lambda file: bars(book / file, notebooks),
         "timetable": lambda _: timetable(course.lessons, notebooks),
+        "exercises": lambda _: exercises(course.lessons),
+        "citation": lambda _: citation(Links.read(course.root)),
         "classroom": lambda name: classroom(course.lessons, notebooks, benchmarks / f"{name}.json"),
     }
 
@@ -114,6 +119,33 @@ def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
         "a whole notebook, including the start of its kernel, on the machine that the page of [results](results.md) names."
     )
     return "\n".join(rows) + "\n\n" + note
+
+
+def exercises(lessons: list[Lesson]) -> str:
+    """Markdown of all exercises, with a link to each, its difficulty and the minutes that it states."""
+    rows = ["| lesson | exercise | difficulty | minutes |", "|---|---|---|---|"]
+    for lesson in lessons:
+        text = "\n".join(source(cell) for cell in lesson.notebook["cells"] if cell["cell_type"] == "markdown")
+        for heading, section in EXERCISE.findall(text):
+            difficulty, minutes_stated = DIFFICULTY.search(section).groups()
+            anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            link = f"[{heading}](notebooks/{lesson.path.name}#{anchor})"
+            rows.append(_row(_link(lesson), link, f"{difficulty} of 3", minutes_stated))
+    return "\n".join(rows)
+
+
+def citation(links: Links) -> str:
+    """Markdown of the course as an entry of BibTeX."""
+    entry = [
+        "@misc{babyagi-course,",
+        "  title  = {Adapting large models, and turning them into agents},",
+        "  author = {{The authors of the course}},",
+        "  year   = {2026},",
+        f"  note   = {{Version {babyagi_lib.__version__}}},",
+        f"  url    = {{{links.repository}}},",
+        "}",
+    ]
+    return "\n".join(["```bibtex", *entry, "```"])
 
 
 def classroom(lessons: list[Lesson], pages: dict[str, dict], path: Path) -> str:

@@ -20,8 +20,10 @@ from types import SimpleNamespace
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
+import yaml
 from conftest import babyagi
 
+import babyagi_lib
 from babyagi_course import pages as paging
 from babyagi_course import parts
 from babyagi_course.book import ASSETS, Asset, fetch_assets, rooted
@@ -35,7 +37,7 @@ from babyagi_lib.learner.publishing import MIME
 COURSE = Course.find()
 LINKS = Links.read(COURSE.root)
 LESSONS = {f"notebooks/{lesson.name}.html": lesson for lesson in COURSE.lessons}
-LOOK_UP = ["glossary", "notation", "references", "teaching", "results", "dependencies"]
+LOOK_UP = ["exercises", "glossary", "notation", "references", "teaching", "results", "dependencies", "cite"]
 PAGES = ["index.html", *LESSONS, *(f"{name}.html" for name in LOOK_UP), "search.html", "404.html"]
 LESSON = "notebooks/04_ner_finetuning.html"
 LESSON_6 = "notebooks/06_q_learning.html"
@@ -928,6 +930,20 @@ def test_a_hit_shows_its_words_and_scrolls_to_the_first(page, address):
     )
 
 
+def test_the_page_of_exercises_leads_to_each(page, address):
+    page.goto(f"{address}/exercises.html", wait_until="networkidle")
+    links = page.locator("article td:nth-child(2) a")
+    texts = [source(cell) for lesson in LESSONS.values() for cell in lesson.notebook["cells"]]
+    assert links.all_inner_texts() == re.findall(r"^### (Exercise \d.*)$", "\n".join(texts), re.MULTILINE)
+    wanted = [(f"{level} of 3", minutes) for text in texts for level, minutes in DIFFICULTY.findall(text)]
+    cells = [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in page.locator("tbody tr").all()]
+    assert [(level.replace("\xa0", " "), minutes) for _, _, level, minutes in cells] == wanted
+    last = links.last.get_attribute("href")
+    links.last.click()
+    page.wait_for_url(f"**/{last}")
+    assert page.locator(f"[id='{last.partition('#')[2]}']").count() == 1
+
+
 def test_a_search_without_a_hit_says_so_and_shows_no_html(page, address):
     page.goto(f"{address}/search.html?q={quote('<img src=x onerror=alert(1)> zzz')}", wait_until="networkidle")
     assert "Nothing was found for “<img" in page.locator("#search-results").inner_text()
@@ -940,6 +956,28 @@ def test_chinese_is_marked_as_chinese(page, address):
     rows = page.locator("table tr td:nth-child(2)").all_inner_texts()
     assert len(rows) > 100
     assert set("".join(re.findall("[\u4e00-\u9fff]", "".join(rows)))) <= set(marked)
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in ("search.html", "404.html")])
+def test_the_foot_of_a_page_says_version_date_and_licence(page, address, name):
+    page.goto(f"{address}/{name}", wait_until="networkidle")
+    source_file = f"notebooks/{LESSONS[name].path.name}" if name in LESSONS else f"book/{name[:-5]}.md"
+    asked = ["git", "log", "-1", "--format=%cs", "--", source_file]
+    date = subprocess.run(asked, cwd=COURSE.root, capture_output=True, text=True, check=False).stdout.strip()
+    said = page.locator(".foot").inner_text()
+    assert f"Version {babyagi_lib.__version__} · " in said and "text CC BY 4.0, code MIT" in said
+    assert (f"last changed on {date}" in said) if date else "last changed" not in said
+    page.locator(".foot a").click()
+    page.wait_for_url("**/cite.html")
+
+
+def test_the_entry_to_cite_is_that_of_the_citation_file(page, address, root):
+    cited = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    page.goto(f"{address}/cite.html", wait_until="networkidle")
+    entry = page.locator(".highlight-bibtex pre").inner_text()
+    assert cited["title"] in entry and cited["authors"][0]["name"] in entry
+    assert f"Version {cited['version']}" in entry and cited["version"] == babyagi_lib.__version__
+    assert cited["repository-code"] == LINKS.repository and LINKS.repository in entry
 
 
 def test_a_page_that_is_not_there_leads_back_from_any_depth(page, address):
