@@ -41,7 +41,9 @@ def _judge(found: list[Values], cases: Sequence, mistakes: Mistakes, tell: Calla
     if not off:
         return
     first = off[0]
-    wrong = np.where(np.isclose(found[first], cases[first].right, **CLOSE), 0, np.abs(found[first] - cases[first].right))
+    wrong = np.where(
+        np.isclose(found[first], cases[first].right, **CLOSE), 0, np.abs(found[first] - cases[first].right)
+    )
     said = tell(first, np.unravel_index(np.nanargmax(np.where(np.isnan(wrong), np.inf, wrong)), wrong.shape))
     if any(not np.isfinite(answer).all() for answer in found):
         raise Wrong("your answer holds NaN or infinity: is there a division by 0 or a logarithm of 0?" + said)
@@ -251,9 +253,7 @@ class Stretch:
         ended, gamma = self.terminated if ended is None else ended, self.gamma if gamma is None else gamma
         then = np.array(self.next_values if then is None else then)
         then[-1] *= not ended
-        return _backwards(
-            self.rewards + gamma * then - self.values, self.gamma * self.lam if decay is None else decay
-        )
+        return _backwards(self.rewards + gamma * then - self.values, self.gamma * self.lam if decay is None else decay)
 
     @property
     def right(self) -> Values:
@@ -264,7 +264,13 @@ class Stretch:
 def stretches() -> list[Stretch]:
     """Terminated and truncated episodes of several lengths; the value after the last step is never 0."""
     draw, found = np.random.default_rng(5), []
-    settings = ((5, True, 0.9, 0.8), (6, False, 0.9, 0.6), (1, False, 0.8, 0.5), (1, True, 0.5, 0.7), (7, False, 0.6, 0.9))
+    settings = (
+        (5, True, 0.9, 0.8),
+        (6, False, 0.9, 0.6),
+        (1, False, 0.8, 0.5),
+        (1, True, 0.5, 0.7),
+        (7, False, 0.6, 0.9),
+    )
     for steps, terminated, gamma, lam in settings:
         V = draw.normal(size=steps + 1).round(1) + 2.5
         found.append(Stretch(draw.normal(size=steps).round(1) + 0.5, V[:-1], V[1:], terminated, gamma, lam))
@@ -455,7 +461,10 @@ CLIP_MISTAKES: list[tuple[str, Callable[[Steps], Values]]] = [
         "that is the logarithm of the ratio: the ratio is exp(log_new - log_old).",
         lambda c: c.term(c.log_new - c.log_old),
     ),
-    ("divide the probabilities, not their logarithms: the ratio is exp(log_new - log_old).", lambda c: c.term(c.log_new / c.log_old)),
+    (
+        "divide the probabilities, not their logarithms: the ratio is exp(log_new - log_old).",
+        lambda c: c.term(c.log_new / c.log_old),
+    ),
     ("the old policy is missing: the ratio is exp(log_new - log_old).", lambda c: c.term(np.exp(c.log_new))),
     (
         "the sign of the advantage is lost: a bad action has to become less likely.",
