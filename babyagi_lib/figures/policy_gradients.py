@@ -27,7 +27,7 @@ def gradient_map(visits: NDArray, gradient: NDArray, letters: Sequence[str]) -> 
     """
     rows, columns = len(letters), len(letters[0])
     figure, axis = plt.subplots(figsize=(5.4, 4.6 * rows / columns + 0.4), constrained_layout=True)
-    picture = axis.imshow(visits.reshape(rows, columns), cmap="Greys", vmin=0, vmax=1.8 * visits.max())
+    picture = axis.imshow(visits.reshape(rows, columns), cmap="Greys", vmin=0, vmax=2 * visits.max())
     largest = np.abs(gradient).max() or 1.0
     for cell in range(rows * columns):
         row, column = divmod(cell, columns)
@@ -90,11 +90,13 @@ def cloud(points: NDArray, length: float, episodes: int, world: str) -> Figure:
         episodes: how many are behind each estimate.
         world: name of the world.
 
+    A few estimates far away, about one in fifty, may be outside of the figure.
+
     Returns:
         The figure, for `explore.explore`.
     """
     figure, axis = plt.subplots(figsize=(6.2, 3.8), constrained_layout=True)
-    axis.scatter(*points.T, s=5, color=BLUE, alpha=0.35, linewidths=0, label="an estimate")
+    axis.scatter(*points.T, s=7, color=BLUE, alpha=0.35, linewidths=0, label="an estimate")
     axis.plot(*points.mean(axis=0), "x", color="black", markersize=9, markeredgewidth=2, label="their mean")
     arrow = {"arrowstyle": "-|>", "color": ORANGE, "linewidth": 2.5, "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
     axis.annotate("", (length, 0), (0, 0), arrowprops=arrow)
@@ -106,8 +108,10 @@ def cloud(points: NDArray, length: float, episodes: int, world: str) -> Figure:
         ylabel="at right angles to it",
     )
     axis.title.set_fontsize(10)
+    low, high = np.quantile(points, (0.01, 0.99), axis=0)
+    axis.set(xlim=(min(low[0], -0.1 * length), max(high[0], 1.1 * length)), ylim=(low[1] - 1e-9, high[1] + 1e-9))
     axis.set_aspect("equal", adjustable="datalim")
-    axis.legend(frameon=False, fontsize=9)
+    axis.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
     _plain(axis)
     return figure
 
@@ -135,29 +139,39 @@ def variances(shares: dict[str, dict[str, float]]) -> None:
     show(figure, "Variance of each kind of estimate relative to the whole return. " + "; ".join(described) + ".")
 
 
-def noise_and_bias(lams: Sequence[float], noise: NDArray, bias: NDArray, episodes: int) -> None:
-    """Noise, bias and total error of the estimate from a batch, for each lambda.
+def noise_and_bias(lams: Sequence[float], spread: NDArray, bias: NDArray, batches: Sequence[int]) -> None:
+    """Noise, bias and total error of the estimate from a batch for each lambda, a panel for each size of the batch.
 
     Args:
         lams: the lambdas.
-        noise: root of the total variance of an estimate, (lambdas,).
+        spread: total variance of the estimate from one episode, (lambdas,).
         bias: length of the mean error, (lambdas,).
-        episodes: how many are in the batch.
+        batches: how many episodes are in a batch.
     """
-    total = np.hypot(noise, bias)
-    figure, axis = plt.subplots(figsize=(6, 3.2), constrained_layout=True)
-    lines = (("noise", noise, BLUE, "o--"), ("bias", bias, ORANGE, "s-."), ("both", total, "black", "^-"))
-    for name, values, colour, style in lines:
-        axis.plot(lams, values, style, color=colour, label=name, markersize=5)
-    axis.set(xlabel="lambda", ylabel=f"error of an estimate\nfrom {episodes} episodes", ylim=(0, None))
-    axis.legend(frameon=False)
-    _plain(axis)
-    described = ", ".join(f"{x:g}: {n:.2f} and {b:.2f}" for x, n, b in zip(lams, noise, bias, strict=True))
-    show(figure, f"Noise falls and bias grows as lambda falls from 1 to 0. Noise and bias at lambda {described}.")
+    figure, axes = plt.subplots(1, len(batches), figsize=(7, 3.1), constrained_layout=True, squeeze=False)
+    described = []
+    for axis, episodes in zip(axes[0], batches, strict=True):
+        noise = np.sqrt(spread / episodes)
+        total = np.hypot(noise, bias)
+        lines = (("noise", noise, BLUE, "o--"), ("bias", bias, ORANGE, "s-."), ("both", total, "black", "^-"))
+        for name, values, colour, style in lines:
+            axis.plot(lams, values, style, color=colour, label=name, markersize=4.5)
+        axis.plot(lams[total.argmin()], total.min(), "o", markersize=13, markerfacecolor="none", color="black")
+        axis.set(title=f"{episodes:,} episodes", xlabel="lambda", ylim=(0, None))
+        axis.title.set_fontsize(10)
+        described.append(
+            f"{episodes:,} episodes, smallest error at lambda {lams[total.argmin()]:g}: "
+            + ", ".join(f"{x:g} has noise {n:.2f}" for x, n in zip(lams, noise, strict=True))
+        )
+    axes[0, 0].set_ylabel("error of an estimate")
+    axes[0, 0].legend(frameon=False, fontsize=9)
+    _plain(*axes[0])
+    biases = ", ".join(f"{x:g}: {b:.2f}" for x, b in zip(lams, bias, strict=True))
+    show(figure, "Error of an estimate by lambda. " + "; ".join(described) + f". Bias at lambda {biases}.")
 
 
 def step_sizes(steps: Sequence[float], shares: dict[str, NDArray]) -> None:
-    """The share of the optimum reached with each method and step size: interquartile mean, interval, and every run.
+    """The share of the gap closed with each method and step size: interquartile mean, interval, and every run.
 
     Args:
         steps: the step sizes.
@@ -179,23 +193,23 @@ def step_sizes(steps: Sequence[float], shares: dict[str, NDArray]) -> None:
         )
     axes[0, 0].set_yticks(range(len(shares)), list(shares))
     axes[0, 0].invert_yaxis()
-    figure.supxlabel("share of the optimum", fontsize=10)
+    figure.supxlabel("share of the gap closed: 0 is the uniform policy, 1 the optimum", fontsize=10)
     _plain(*axes[0])
     show(
         figure,
-        "Share of the optimal return after learning, interquartile mean over seeds with its 95% interval; small lines are "
+        "Share of the gap between the uniform policy and the optimum after learning, interquartile mean over seeds with its 95% interval; small lines are "
         "single runs. " + "; ".join(described) + ".",
     )
 
 
 def three_records(records: dict[str, tuple[NDArray, NDArray, NDArray]]) -> None:
-    """Share of the optimum, entropy and KL of each step against iterations: middle half of the runs, a line in it.
+    """Share of the gap, entropy and KL of each step against iterations: middle half of the runs, a line in it.
 
     Args:
         records: by method, the three, (iterations, runs) each.
     """
     figure, axes = plt.subplots(3, 1, figsize=(6, 6.2), constrained_layout=True, sharex=True)
-    labels = ("share of the optimum", "entropy (nats)", "KL of a step (nats)")
+    labels = ("share of the gap", "entropy (nats)", "KL of a step (nats)")
     described = []
     for (name, values), colour, style in zip(records.items(), COLOURS, ("-", "--", "-.", ":"), strict=False):
         ends = []
