@@ -110,7 +110,7 @@ def cloud(points: NDArray, length: float, episodes: int, world: str) -> Figure:
     axis.title.set_fontsize(10)
     low, high = np.quantile(points, (0.01, 0.99), axis=0)
     axis.set(xlim=(min(low[0], -0.1 * length), max(high[0], 1.1 * length)), ylim=(low[1] - 1e-9, high[1] + 1e-9))
-    axis.set_aspect("equal", adjustable="datalim")
+    axis.set_aspect("equal")
     axis.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
     _plain(axis)
     return figure

@@ -144,7 +144,7 @@ def play(mdp: MDP, policy: ArrayLike, episodes: int, draw: np.random.Generator, 
             row[values[0]] = 1 if column == 0 else values[column]
         return filled
 
-    kinds = ((1, int), (2, int), (3, float), (4, int), (5, bool), (0, bool))
+    kinds = ((1, np.int32), (2, np.int32), (3, float), (4, np.int32), (5, bool), (0, bool))
     return Episodes(*(table(column, kind) for column, kind in kinds), run)
 
 
