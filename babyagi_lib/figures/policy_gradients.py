@@ -226,7 +226,7 @@ def three_records(records: dict[str, tuple[NDArray, NDArray, NDArray]]) -> None:
     for axis, label in zip(axes, labels, strict=True):
         axis.set_ylabel(label)
     axes[2].set(yscale="log", xlabel="iterations", ylim=(1e-7, None))
-    axes[0].legend(frameon=False, fontsize=9)
+    axes[0].legend(frameon=False, fontsize=9, loc="center right")
     _plain(*axes)
     show(figure, "Median over runs and the middle half of them. " + "; ".join(described) + ".")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from babyagi_lib.learner.checks.answers import Wrong, array, rounded_to, side_by_side
+from babyagi_lib.learner.checks.answers import SINGLE, Wrong, array, rounded_to, side_by_side
 from babyagi_lib.learner.checks.verdict import exercise
 
 Values = NDArray[np.float64]
@@ -48,7 +48,7 @@ def _judge(found: list[Values], cases: Sequence, mistakes: Mistakes, tell: Calla
     if any(not np.isfinite(answer).all() for answer in found):
         raise Wrong("your answer holds NaN or infinity: is there a division by 0 or a logarithm of 0?" + said)
     flat, right = (np.concatenate([v.ravel() for v in many]) for many in (found, [case.right for case in cases]))
-    if (decimals := rounded_to(flat, right)) is not None:
+    if (decimals := rounded_to(flat, right, SINGLE)) is not None:
         raise Wrong(f"you round to {decimals} decimals: return the numbers as they are." + said)
     with np.errstate(all="ignore"):
         for message, mistake in mistakes:
