@@ -6,6 +6,7 @@ those that the lesson compares: a critic, a limit on the KL divergence of a step
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from babyagi_lib.basics.arguments import check_number, check_whole
 from babyagi_lib.rl.mdp import MDP
-from babyagi_lib.rl.policy_gradients import discounts, exact_gradient, gae, play, returns_to_go, score_sums, softmax
+from babyagi_lib.rl.policy_gradients import discounts, exact_gradient, gae, play, returns_to_go, softmax
 
 CRITIC_STEP = 0.3  # share of the way that the critic moves to what a batch says
 SHORTER = 0.7  # a step above the limit on KL is multiplied by this until it is within it
@@ -97,34 +98,38 @@ def learn(
     for i in range(iterations):
         policy = softmax(theta)
         batch = play(mdp, policy, episodes, draw, limit=limit)
-        visit = (batch.run * mdp.states + batch.state)[batch.went]  # the run and state of each step that was made
+        went = batch.went  # from here on, one number for each step that was made
+        visit = (batch.run * mdp.states + batch.state)[went]  # its run and state, as a place in V
+        entry = visit * mdp.actions + batch.action[went]  # and with its action, as a place in theta
+
+        def sums(place: NDArray, shape: tuple[int, ...], weight: NDArray | None = None) -> NDArray:
+            """The sum of weights (or the number of steps) in each place of a table."""
+            return np.bincount(place, weight, minlength=math.prod(shape)).reshape(shape)
 
         # How good was each action?
-        A = returns_to_go(batch, gamma)
-        if lam is not None:
-            A = gae(batch, V, gamma, lam)
-            count = np.bincount(visit, minlength=V.size).reshape(V.shape)
-            missed = np.bincount(visit, A[batch.went], minlength=V.size).reshape(V.shape)
-            V += CRITIC_STEP * missed / np.maximum(count, 1)
-        weight = discounts(batch, gamma) * A / episodes
+        if lam is None:
+            A = returns_to_go(batch, gamma)[went]
+        else:
+            A = gae(batch, V, gamma, lam)[went]
+            V += CRITIC_STEP * sums(visit, V.shape, A) / np.maximum(sums(visit, V.shape), 1)
+        weight = discounts(batch, gamma)[went] * A / episodes
 
         # Along the gradient of the mean of ratio · A. In the first epoch every ratio is 1: that is REINFORCE's.
         new = theta
-        taken = (batch.run, batch.state, batch.action)
         for _ in range(epochs):
             now = softmax(new)
-            ratio = now[taken] / policy[taken]
+            ratio = now.ravel()[entry] / policy.ravel()[entry]
             counts = ratio if clip is None else ratio * np.where(A > 0, ratio < 1 + clip, ratio > 1 - clip)
-            direction = score_sums(batch, weight * counts, now)
             if natural:
-                often = np.bincount(visit * mdp.actions + batch.action[batch.went], minlength=theta.size)
-                total = np.bincount(visit * mdp.actions + batch.action[batch.went], A[batch.went], minlength=theta.size)
-                direction = (total / np.maximum(often, 1)).reshape(size)
+                direction = sums(entry, size, A) / np.maximum(sums(entry, size), 1)
+            else:
+                W = sums(entry, size, weight * counts)
+                direction = W - now * W.sum(axis=-1, keepdims=True)  # as in `score_sums`
             new = new + step * direction
 
         # Not further than the limit, each run for itself.
         if most_kl is not None:
-            share = np.bincount(visit, minlength=V.size).reshape(V.shape)
+            share = sums(visit, V.shape)
             share = share / share.sum(axis=1, keepdims=True)
             while (far := (share * divergence(policy, softmax(new))).sum(axis=1) > most_kl).any():
                 new = np.where(far[:, None, None], theta + SHORTER * (new - theta), new)
