@@ -333,6 +333,18 @@ def test_every_method_learns_the_probes_and_the_machine(world, options):
     )
 
 
+@pytest.mark.parametrize("world", [machine(), probes.delayed_reward()], ids=lambda world: world.name)
+def test_entropy_and_kl_are_those_of_the_tables(world):
+    """After one step, from the uniform policy; KL goes from the old policy to the new one, over the old one's visits."""
+    run = learn(world, step=0.5, **SHORT | {"iterations": 1})
+    for i, theta in enumerate(run.theta):
+        old, new = np.full(theta.shape, 1 / world.actions), pg.softmax(theta)
+        before, after = (exact.policy_visits(world, policy, 0.9) for policy in (old, new))
+        kl, entropy = (old * np.log(old / new)).sum(axis=1), -(new * np.log(new)).sum(axis=1)
+        assert run.kl[0, i] == pytest.approx((before / before.sum()) @ kl, rel=1e-9)
+        assert run.entropy[0, i] == pytest.approx((after / after.sum()) @ entropy, rel=1e-9)
+
+
 def test_the_same_seed_learns_the_same_and_runs_differ():
     one, other = (learn(machine(), step=0.5, **SHORT) for _ in range(2))
     assert (one.theta == other.theta).all()
@@ -363,6 +375,20 @@ def test_the_first_step_is_the_estimate_times_the_step():
     weight = pg.discounts(batch, 0.9) * pg.returns_to_go(batch, 0.9)
     estimate = pg.score_sums(batch, weight, policy, each=True).mean(axis=0)
     assert np.allclose(run.theta[0], 0.25 * estimate, atol=1e-12)
+
+
+def test_the_first_natural_step_is_the_mean_of_what_followed_each_action():
+    world = machine()
+    run = learn(world, step=0.25, natural=True, **SHORT | {"iterations": 1, "runs": 1, "episodes": 1})
+    batch = pg.play(world, np.full((5, 2), 0.5), 1, np.random.default_rng(1), limit=60)
+    G, expected = pg.returns_to_go(batch, 0.9), np.zeros((5, 2))
+    counts = []
+    for s, a in np.ndindex(5, 2):
+        here = batch.went & (batch.state == s) & (batch.action == a)
+        counts.append(here.sum())
+        expected[s, a] = G[here].mean() if here.any() else 0
+    assert 1 in counts and 0 in counts and max(counts) > 1
+    assert np.allclose(run.theta[0], 0.25 * expected, atol=1e-12)
 
 
 @given(seeds)
