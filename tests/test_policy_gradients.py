@@ -296,6 +296,22 @@ def test_sums_for_each_run_are_those_of_its_episodes():
     assert np.allclose(runs, each.reshape(3, 20, 5, 2).sum(axis=1), atol=1e-9)
 
 
+def test_one_critic_for_many_runs_is_the_same_critic_for_each():
+    world, V = machine(), np.arange(5.0)
+    batch = pg.play(world, np.full((3, 5, 2), 0.5), 4, np.random.default_rng(0), limit=9)
+    shared = pg.gae(batch, V, 0.9, 0.8)
+    assert (shared == pg.gae(batch, np.stack([V] * 3), 0.9, 0.8)).all()
+    own = pg.gae(batch, np.stack([V, 2 * V, V]), 0.9, 0.8)
+    assert (own != shared)[:, batch.run == 1].any() and (own == shared)[:, batch.run != 1].all()
+
+
+def test_an_episode_begins_where_the_world_begins_it():
+    world = replace(machine(), start=np.array([0.1, 0.0, 0.6, 0.3, 0.0]))
+    batch = pg.play(world, np.full((5, 2), 0.5), 5000, np.random.default_rng(0), limit=1)
+    assert np.allclose(np.bincount(batch.state[0], minlength=5) / 5000, world.start, atol=0.03)
+    assert not np.isin(batch.state[0], (1, 4)).any()
+
+
 def test_on_the_lake_whole_return_and_reward_to_go_are_one_number():
     lake = from_gymnasium(gym.make("FrozenLake-v1"))
     batch = pg.play(lake, np.full((16, 4), 0.25), 4000, np.random.default_rng(0))
