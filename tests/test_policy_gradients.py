@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 
 import gymnasium as gym
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import policy_gradients as answers
 
+from babyagi_lib.figures import policy_gradients as figures
 from babyagi_lib.learner.checks import policy_gradients as checks
 from babyagi_lib.learner.checks.q_learning import small_mdp
 from babyagi_lib.rl import exact, policy_learning
@@ -562,3 +564,60 @@ def test_the_loop_needs_no_torch():
     program = "import sys, babyagi_lib.rl.policy_learning, babyagi_lib.worlds.probes; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
     assert policy_learning.CRITIC_STEP <= 1
+
+
+# --- figures ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alts(monkeypatch):
+    """The alt texts of the figures shown."""
+    from IPython import display
+
+    shown = []
+    monkeypatch.setattr(
+        display, "display", lambda data, metadata=None, raw=False: shown.append(metadata["image/png"]["alt"])
+    )
+    return shown
+
+
+def test_figures_say_their_numbers_and_are_closed(alts, recwarn):
+    runs = np.linspace(0.1, 0.9, 20)
+    figures.gradient_map(np.arange(4.0)[::-1], np.arange(16.0).reshape(4, 4) / 100, ["SF", "FG"])
+    figures.entries({"lake": (np.zeros(4), np.array([0.0, 0.1, 0.1, 0.3]), np.full(4, 0.06))})
+    figures.variances({"lake": {"whole return": 1.0, "reward-to-go": 0.25}})
+    figures.noise_and_bias((0, 0.5, 1), np.array([1.0, 4.0, 16.0]), np.array([1.0, 0.2, 0.0]), (1, 100))
+    figures.step_sizes((1, 10), {"REINFORCE": np.stack([runs, runs / 2]), "one run": np.full((2, 1), 0.5)})
+    kl = np.full((3, 20), 0.25)
+    kl[1, 3] = np.inf  # a step that made an action impossible
+    figures.three_records({"PPO": (np.stack([runs] * 3), np.full((3, 20), 0.125), kl)})
+    figures.probe_table(["no bug", "sign"], ["one", "two"], np.array([[1.0, 2.0], [3.0, np.inf]]), 4.5)
+    expected = (
+        "The largest entry, 0.1500, is for moving up in cell 3",
+        "lake: 75% of 4 entries",
+        "lake: whole return 1, reward-to-go 0.25",
+        "1 episodes, smallest error at lambda 0: 0 has noise 1.00",
+        "step 1: REINFORCE 0.500",
+        "PPO: share 0.50 and entropy 0.125 at the end",
+        "no bug: none; sign: two.",
+    )
+    assert len(alts) == len(expected)
+    for alt, said in zip(alts, expected, strict=True):
+        assert said in alt
+    assert "100 episodes, smallest error at lambda 0.5" in alts[3] and "0.5: 0.20" in alts[3]
+    assert "step 10: REINFORCE 0.250" in alts[4] and "one run 0.500 [0.500, 0.500]" in alts[4]
+    assert plt.get_fignums() == []
+    assert [str(w.message) for w in recwarn] == []
+
+
+def test_the_cloud_says_how_many_point_uphill():
+    points = np.array([[1.0, 0.0], [2.0, 1.0], [-1.0, 0.5], [3.0, -1.0]])
+    figure = figures.cloud(points, 1.25, 5, "machine")
+    (axis,) = figure.axes
+    assert axis.get_title() == "machine, 5 episodes for each estimate: 75% point uphill"
+    low, high = axis.get_xlim()
+    assert low <= 0 and high >= 1.25, "the arrow is in the picture"
+    plt.close(figure)
+    figure = figures.cloud(np.zeros((7, 2)), 0.006, 1, "lake")
+    assert "1 episode for each estimate: 0% point uphill" in figure.axes[0].get_title()
+    plt.close(figure)
