@@ -178,14 +178,15 @@ def step_sizes(steps: Sequence[float], shares: dict[str, NDArray]) -> None:
         shares: by method, (steps, runs).
     """
     figure, axes = plt.subplots(1, len(steps), figsize=(7, 3.3), constrained_layout=True, sharey=True, squeeze=False)
-    described = []
+    described, runs_low = [], min(runs.min() for runs in shares.values())
     for column, (axis, step) in enumerate(zip(axes[0], steps, strict=True)):
         for row, (_, runs) in enumerate(shares.items()):
             found, colour = over_seeds(runs[column]), COLOURS[row]
             axis.plot(runs[column], np.full(runs.shape[1], row + 0.22), "|", color=colour, alpha=0.5, markersize=6)
             axis.plot([found.low, found.high], [row, row], color=colour, linewidth=2.5)
             axis.plot(found.estimate, row, MARKERS[row], color=colour, markersize=6)
-        axis.set(title=f"step {step:g}", xlim=(-0.03, 1.03), xticks=[0, 0.5, 1])
+        axis.set(title=f"step {step:g}", xlim=(min(-0.03, runs_low - 0.03), 1.03))
+        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axis.title.set_fontsize(10)
         axis.grid(axis="x", color="#DDDDDD", linewidth=0.8)
         described.append(
