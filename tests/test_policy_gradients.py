@@ -612,12 +612,13 @@ def test_figures_say_their_numbers_and_are_closed(alts, recwarn):
 
 def test_the_cloud_says_how_many_point_uphill():
     points = np.array([[1.0, 0.0], [2.0, 1.0], [-1.0, 0.5], [3.0, -1.0]])
-    figure = figures.cloud(points, 1.25, 5, "machine")
+    figure, alt = figures.cloud(points, 1.25, 5, "machine")
     (axis,) = figure.axes
     assert axis.get_title() == "machine, 5 episodes for each estimate: 75% point uphill"
+    assert "A cloud of 4 estimates" in alt and "75% of them point uphill" in alt
     low, high = axis.get_xlim()
     assert low <= 0 and high >= 1.25, "the arrow is in the picture"
     plt.close(figure)
-    figure = figures.cloud(np.zeros((7, 2)), 0.006, 1, "lake")
+    figure, _ = figures.cloud(np.zeros((7, 2)), 0.006, 1, "lake")
     assert "1 episode for each estimate: 0% point uphill" in figure.axes[0].get_title()
     plt.close(figure)

@@ -6,6 +6,7 @@ Used by all other modules here that draw, by `learner.explore`, and by lesson 04
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -21,6 +22,7 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", 
 
 # Ink of axes and text in a drawing for the book, which gives it the colour of the page's text. No figure uses it.
 INK = "#0a0b0c"
+DECIMALS = re.compile(r"(\d\.\d{2})\d+")  # hundredths of a point are finer than a screen
 FOR_THE_BOOK = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "figure",  # the same names for the same shapes, in every run
@@ -69,7 +71,8 @@ def svg(figure: Figure) -> str:
         figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = file.getvalue()
-    return text[text.index("<svg") :].replace(INK, "currentColor")
+    text = DECIMALS.sub(r"\1", text[text.index("<svg") :])
+    return text.replace(INK, "currentColor")
 
 
 def show(figure: Figure, alt: str) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "black", GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -81,7 +80,7 @@ def entries(panels: dict[str, tuple[NDArray, NDArray, NDArray]]) -> None:
     )
 
 
-def cloud(points: NDArray, length: float, episodes: int, world: str) -> Figure:
+def cloud(points: NDArray, length: float, episodes: int, world: str) -> Picture:
     """Estimates of the gradient in a plane, with the exact gradient as an arrow.
 
     Args:
@@ -93,17 +92,20 @@ def cloud(points: NDArray, length: float, episodes: int, world: str) -> Figure:
     A few estimates far away, about one in fifty, may be outside of the figure.
 
     Returns:
-        The figure, for `explore.explore`.
+        The figure and its description, for `explore.explore`.
     """
     figure, axis = plt.subplots(figsize=(6.2, 3.8), constrained_layout=True)
     axis.scatter(*points.T, s=7, color=BLUE, alpha=0.35, linewidths=0, label="an estimate")
-    axis.plot(*points.mean(axis=0), "x", color="black", markersize=9, markeredgewidth=2, label="their mean")
+    axis.plot(
+        *points.mean(axis=0), "x", color=plt.rcParams["text.color"], markersize=9, markeredgewidth=2, label="their mean"
+    )
     arrow = {"arrowstyle": "-|>", "color": ORANGE, "linewidth": 2.5, "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
     axis.annotate("", (length, 0), (0, 0), arrowprops=arrow)
     axis.plot([], [], color=ORANGE, linewidth=2.5, label="the exact gradient")
     uphill = (points[:, 0] > 0).mean()
+    behind = f"{world}, {episodes} episode{'s' if episodes > 1 else ''} for each estimate"
     axis.set(
-        title=f"{world}, {episodes} episode{'s' if episodes > 1 else ''} for each estimate: {uphill:.0%} point uphill",
+        title=f"{behind}: {uphill:.0%} point uphill",
         xlabel="along the exact gradient",
         ylabel="at right angles to it",
     )
@@ -113,7 +115,13 @@ def cloud(points: NDArray, length: float, episodes: int, world: str) -> Figure:
     axis.set_aspect("equal")
     axis.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
     _plain(axis)
-    return figure
+    spread = points.std(axis=0) / length
+    alt = (
+        f"A cloud of {len(points):,} estimates of the gradient around the arrow of the exact gradient; {behind}. "
+        f"{uphill:.0%} of them point uphill. As multiples of the arrow's length, they spread by {spread[0]:.1f} along the "
+        f"arrow and by {spread[1]:.1f} across it."
+    )
+    return Picture(figure, alt)
 
 
 def variances(shares: dict[str, dict[str, float]]) -> None:

@@ -1,4 +1,4 @@
-"""Explorers: a figure under controls, alive with a kernel and in the book. Used by lessons 02, 03 and 06.
+"""Explorers: a figure under controls, alive with a kernel and in the book. Used by lessons 02, 03 and 06 to 09.
 
 `explore` puts one output into the notebook that carries three things: a widget for front ends with a kernel (JupyterLab,
 Colab); a PNG of the starting position for everything else (GitHub, print); and, in the runs whose outputs the book
