@@ -7,6 +7,7 @@ them. The networks share no number. What one of them computes, and its gradient,
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -47,7 +48,7 @@ class StackedMLP(nn.Module):
         self.activation, self.output = activation, output
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(sizes):
             drawn = [torch.rand(inputs + 1, outputs, generator=generator) for generator in generators]
             layer = (2 * torch.stack(drawn) - 1) / math.sqrt(inputs)
             self.weights.append(nn.Parameter(layer[:, :inputs].clone()))

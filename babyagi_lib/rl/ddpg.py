@@ -165,7 +165,14 @@ def learn(
 
 
 def play(
-    world: World, policy: Callable[[Tensor], Tensor], *, runs: int, episodes: int, steps: int, gamma: float = 1.0, seed: int = 0
+    world: World,
+    policy: Callable[[Tensor], Tensor],
+    *,
+    runs: int,
+    episodes: int,
+    steps: int,
+    gamma: float = 1.0,
+    seed: int = 0,
 ) -> NDArray:
     """Discounted return of a policy in episodes up to the time limit, without exploration: (runs, episodes).
 

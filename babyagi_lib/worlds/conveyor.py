@@ -57,7 +57,9 @@ class Conveyor:
         after, by, state_cost, action_cost = (
             torch.as_tensor(matrix, dtype=state.dtype) for matrix in (A, B, COST_STATE, COST_ACTION)
         )
-        cost = (state @ state_cost * state).sum(-1, keepdim=True) + (action @ action_cost * action).sum(-1, keepdim=True)
+        cost = (state @ state_cost * state).sum(-1, keepdim=True) + (action @ action_cost * action).sum(
+            -1, keepdim=True
+        )
         noise = NOISE * torch.randn(*state.shape[:-1], 1, generator=generator, dtype=state.dtype)
         moved = state @ after.T + action @ by.T + torch.cat([torch.zeros_like(noise), noise], dim=-1)
         return moved, -cost, torch.zeros_like(cost, dtype=torch.bool)
