@@ -30,7 +30,7 @@ def divergence(sampled: NDArray, expected: NDArray, table: NDArray, periods: NDA
     left.plot([], [], color=GREY, linewidth=0.6, label="single runs")
     left.semilogy(expected, color=ORANGE, linewidth=2.2, label="expected update")
     left.semilogy(table, color=BLUE, linewidth=2.2, linestyle="--", label="a table")
-    left.set(xlabel="updates", ylabel="error of the values")
+    left.set(xlabel="updates", ylabel="largest error of a value")
     left.legend(frameon=False, fontsize=9)
     right.semilogx(periods, rates, "o-", color=ORANGE, markersize=4)
     right.axhline(1, color="black", linestyle=":", linewidth=1.2)

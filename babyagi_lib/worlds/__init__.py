@@ -1,1 +1,4 @@
-"""Small worlds that were written for this course, as tables: `help_desk`. Imports no torch."""
+"""Small worlds that were written for this course.
+
+As tables: `help_desk`. With states that are numbers, many worlds side by side: `conveyor`, `pendulum`.
+"""

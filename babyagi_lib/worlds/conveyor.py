@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from babyagi_lib.basics.arguments import check_number
+from babyagi_lib.basics.arguments import check_number, check_whole
 
 DT = 0.2  # seconds between two actions
 A = np.array([[1.0, DT], [0.0, 1.0]])  # the next (x, v) without an action
@@ -33,9 +33,16 @@ class Conveyor:
         action: numbers in an action.
         largest: no action beyond plus or minus this is taken while exploring.
         limit: steps after which an episode is truncated.
+
+    Raises:
+        ValueError: the limit is not a whole number of at least 1.
     """
 
-    observation, action, largest, limit = 2, 1, 3.0, 10
+    observation, action, largest = 2, 1, 3.0
+
+    def __init__(self, limit: int = 10) -> None:
+        check_whole("limit", limit, 1)
+        self.limit = limit
 
     def start(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Parts at rest, x uniform from -1 to 1: (*shape, 2)."""

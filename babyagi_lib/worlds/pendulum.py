@@ -58,19 +58,19 @@ class Pendulum:
         return after, -cost[..., None], torch.zeros_like(cost[..., None], dtype=torch.bool)
 
 
-def swing_up(state: Tensor) -> Tensor:
+def swing_up(seen: Tensor) -> Tensor:
     """A controller written by hand: pump energy while the rod is low, balance it with two gains near the top.
 
     Args:
-        state: (..., 2).
+        seen: what `Pendulum.observe` returns, (..., 3).
 
     Returns:
         Torque, (..., 1), from -2 to 2.
     """
-    angle, velocity = state.unbind(-1)
-    angle = (angle + math.pi) % (2 * math.pi) - math.pi
+    cosine, sine, velocity = seen.unbind(-1)
+    angle = torch.atan2(sine, cosine)
     # Energy of a rod, 0 when it stands upright at rest; its moment of inertia is m·l²/3.
-    energy = MASS * LENGTH**2 / 6 * velocity**2 + MASS * GRAVITY * LENGTH / 2 * (angle.cos() - 1)
+    energy = MASS * LENGTH**2 / 6 * velocity**2 + MASS * GRAVITY * LENGTH / 2 * (cosine - 1)
     pump = torch.where(energy < 0, 2.0, -2.0) * torch.where(velocity < 0, -1.0, 1.0)
     balance = -(10 * angle + 2 * velocity)
     near = (angle.abs() < 0.4) & (velocity.abs() < 2.5)
