@@ -32,7 +32,7 @@ def divergence(sampled: NDArray, expected: NDArray, table: NDArray, periods: NDA
     left.semilogy(table, color=BLUE, linewidth=2.2, linestyle="--", label="a table")
     left.set(xlabel="updates", ylabel="largest error of a value")
     left.legend(frameon=False, fontsize=9)
-    right.semilogx(periods, rates, "o-", color=ORANGE, markersize=4)
+    right.semilogx(periods, rates, color=ORANGE, linewidth=2.2)
     right.axhline(1, color="black", linestyle=":", linewidth=1.2)
     right.set(xlabel="updates between two copies", ylabel="growth per update")
     right.ticklabel_format(axis="y", useOffset=False)
@@ -107,7 +107,9 @@ def remedies(moments: NDArray, errors: dict[str, NDArray], shares: dict[str, NDA
         right.plot([ratio.low, ratio.high], [number, number], color=colour, linewidth=2.5)
         right.plot(ratio.estimate, number, "|", color="black", markersize=16, markeredgewidth=2)
         described.append(f"{name}: error {final}, cost {ratio}")
-    left.set(xlabel="steps in each run", ylabel="error of Q (root mean square)", ylim=(0, None))
+    left.set(xlabel="steps in each run", ylabel="error of Q (root mean square)", yscale="log")
+    left.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    left.yaxis.set_minor_formatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in "25" else "")
     left.legend(frameon=False, fontsize=9)
     right.set(xlabel="cost of the greedy policy / lowest possible cost", xscale="log", ylim=(len(errors) - 0.5, -0.5))
     right.set_yticks(range(len(errors)), list(errors))
@@ -141,7 +143,7 @@ def gains(learned: dict[str, NDArray], best: ArrayLike, grid: tuple[NDArray, NDA
         axis.plot(*pairs[inside].T, mark, color=colour, markersize=6, alpha=0.8, label=name + outside)
         middle = np.median(pairs, axis=0)
         described.append(f"{name}: median ({middle[0]:.2f}, {middle[1]:.2f}){outside}")
-    axis.plot(*np.ravel(best), "*", color="black", markersize=14, label="Riccati")
+    axis.plot(*np.ravel(best), "*", color="none", markeredgecolor="black", markersize=17, label="Riccati")
     axis.set(xlabel="gain for the position x", ylabel="gain for the velocity v")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     _plain(axis)
@@ -169,13 +171,10 @@ def critic_error(error: NDArray, side: NDArray, title: str, line: tuple[float, f
     picture = axis.pcolormesh(side, side, error, cmap="RdBu", vmin=-2, vmax=2, shading="nearest")
     figure.colorbar(picture, ax=axis, label="critic − exact value", extend="both")
     axis.add_patch(plt.Rectangle((-1, -1), 2, 2, fill=False, color="black", linewidth=1.2, linestyle="--"))
-    for gain, colour, dashes in ((line, PURPLE, "-"),):
-        if gain[1] != 0:
-            axis.plot(
-                side, -gain[0] / gain[1] * side, color=colour, linestyle=dashes, linewidth=2, label="actor: u = 0"
-            )
+    if line[1] != 0:
+        axis.plot(side, -line[0] / line[1] * side, color=PURPLE, linewidth=2, label="actor: u = 0")
+        axis.legend(loc="upper right", fontsize=9, framealpha=0.9)
     axis.set(xlabel="position x", ylabel="velocity v", xlim=side[[0, -1]], ylim=side[[0, -1]], title=title)
-    axis.legend(loc="upper right", fontsize=9, framealpha=0.9)
     return figure
 
 
@@ -198,7 +197,7 @@ def returns(moments: list[int], runs: dict[str, NDArray], lines: dict[str, float
     for (name, value), dashes in zip(lines.items(), (":", "--", "-."), strict=False):
         axis.axhline(value, color="black", linestyle=dashes, linewidth=1.2, label=f"{name}: {value:.0f}")
     axis.set(xlabel="updates", ylabel="return of a test episode")
-    axis.legend(frameon=False, fontsize=9, loc="center right")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     _plain(axis)
     yardsticks = ", ".join(f"{name} {value:.0f}" for name, value in lines.items())
     show(
