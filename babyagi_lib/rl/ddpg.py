@@ -202,4 +202,4 @@ def play(
             raise ValueError("an episode has terminated; this function is for worlds in which none does")
         total += weight * reward[..., 0]
         weight *= gamma
-    return np.where(np.isfinite(total), total, -np.inf)
+    return np.where(np.isfinite(total.numpy()), total.numpy(), -np.inf).astype(float)

@@ -133,9 +133,10 @@ def riccati(
     P = np.array(cost_state, dtype=float)
     for _ in range(100_000):
         K = gamma * np.linalg.solve(cost_action + gamma * B.T @ P @ B, B.T @ P @ A)
-        after = cost_state + gamma * A.T @ P @ (A - B @ K)
-        after = (after + after.T) / 2
-        change = np.abs(after - P).max()
+        with np.errstate(over="ignore", invalid="ignore"):
+            after = cost_state + gamma * A.T @ P @ (A - B @ K)
+            after = (after + after.T) / 2
+            change = np.abs(after - P).max()
         P = after
         if not np.isfinite(P).all():
             break
