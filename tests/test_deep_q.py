@@ -1,7 +1,9 @@
-"""Stacked networks, the replay buffer, deep Q-learning, DDPG, and the worlds of lesson 08, each against another way to know."""
+"""Stacked networks, replay, deep Q-learning, DDPG, the worlds of lesson 08 and its checks, each against another way to know."""
 
 import copy
+import itertools
 import math
+import re
 
 import gymnasium as gym
 import numpy as np
@@ -9,8 +11,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import deep_q_learning as answers
 from scipy.linalg import solve_discrete_are
 
+from babyagi_lib.learner.checks import deep_q_learning as checks
 from babyagi_lib.models.stacked import StackedMLP, move_towards
 from babyagi_lib.rl import ddpg, deep_q, exact
 from babyagi_lib.rl.mdp import MDP, from_gymnasium
@@ -157,7 +161,7 @@ def test_a_network_that_is_a_table_learns_the_optimum(terminates, switches):
     run = deep_q.learn(
         world,
         np.eye(3),
-        steps=1000,
+        steps=1500,
         runs=2,
         gamma=0.8,
         epsilon=0.5,
@@ -179,6 +183,15 @@ def test_deep_q_learning_repeats_and_records():
     assert np.array_equal(first.Q, again.Q)
     assert not np.array_equal(first.Q, deep_q.learn(world, np.eye(3), **settings, record=[10, 20], seed=4).Q)
     assert not np.array_equal(first.Q[:, 0], first.Q[:, 1])
+
+
+def test_a_moment_before_the_first_step_is_refused():
+    with pytest.raises(ValueError, match="a moment to record is 0"):
+        deep_q.learn(chain(True), np.eye(3), steps=5, record=[0])
+    with pytest.raises(ValueError, match="a moment to record is 0"):
+        ddpg.learn(
+            Conveyor(), StackedMLP([1], (2, 1)), StackedMLP([2], (3, 1)), runs=1, updates=2, gamma=0.9, record=[0]
+        )
 
 
 def test_a_run_that_diverged_has_an_infinite_error():
@@ -478,3 +491,42 @@ def test_the_floor_of_the_lesson_is_read_from_gymnasium():
     assert (floor.start[:5] == 0.2).all() and floor.start[5] == 0
     assert sorted(floor.probability[0, 1].tolist()) == pytest.approx([0.1, 0.1, 0.8])
     assert set(np.unique(floor.reward)) == {-0.1, 0.0}
+
+
+# --- the checks --------------------------------------------------------------------------------------------------
+
+
+def formulas():
+    """Wrong formulas that a check knows, each with what it gives on the check's own cases, and the right answers."""
+    batches, streams = [checks.seen(batch) for batch in checks.batches()], checks.streams()
+    yield checks.TARGET_MISTAKES, lambda f: np.concatenate([f(b) for b in batches]), checks.Targets.right
+    yield checks.STREAM_MISTAKES, lambda f: np.concatenate([f(s) for s in streams], axis=1), checks.targets
+    square = checks.systems()[0]  # a mistake is named in the first world in which it shows
+    yield checks.GAIN_MISTAKES, lambda f: f(square), lambda w: checks.recursion(w)[0]
+
+
+@pytest.mark.parametrize("known", list(formulas()), ids=["targets", "streams", "gains"])
+def test_no_mistake_is_right_or_looks_like_another(known):
+    mistakes, on_the_cases, right = known
+    told = {"right": on_the_cases(right)} | {message: on_the_cases(mistake) for message, mistake in mistakes}
+    assert len(told) == len(mistakes) + 1
+    for (one, first), (other, second) in itertools.combinations(told.items(), 2):
+        alike = np.shape(first) == np.shape(second) and np.allclose(first, second, rtol=0.005, atol=1e-3)
+        assert not alike, f"{one!r} and {other!r}"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(1e-6, 1e-2))
+def test_no_message_shows_equal_numbers_as_different(error):
+    verdicts = [
+        checks.double_target(lambda *given: np.asarray(answers.target(*given)) * (1 + error)),
+        checks.n_step(lambda *given: answers.rows(*given) * (1 + error)),
+        checks.riccati(lambda *given: answers.riccati(*given) * (1 + error)),
+    ]
+    compared = [r"your target is (.+?); it should be (.+?)\.$", r"you return (\[.+?\]); it should be (\[.+?\]) \("]
+    compared.append(r"you return (\[.+\]); the best gain is (.+?)\.$")
+    for found, pattern in zip(verdicts, compared, strict=True):
+        assert found.status == "correct" or error > 1e-5
+        if found.status != "correct":
+            pair = re.search(pattern, found.message)
+            assert pair and pair[1] != pair[2], found.message

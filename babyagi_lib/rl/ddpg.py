@@ -113,6 +113,9 @@ def learn(
         target_actor, target_critic = actor, critic
     actor_step = torch.optim.Adam(actor.parameters(), actor_rate, fused=True)
     critic_step = torch.optim.Adam(critic.parameters(), critic_rate, fused=True)
+    record = list(record)
+    for moment in record:
+        check_whole("a moment to record", moment, 1)
     moments = sorted({*(moment for moment in record if moment < updates), updates})
     found = Learned(moments, [], [])
 

@@ -116,6 +116,9 @@ def learn(
     first = mdp.start.cumsum()
     first /= first[-1]
     s, age = np.searchsorted(first, draw.random(runs), side="right"), np.zeros(runs, dtype=int)
+    record = list(record)
+    for moment in record:
+        check_whole("a moment to record", moment, 1)
     moments = sorted({*(moment for moment in record if moment < steps), steps})
     everything = seen.expand(runs, -1, -1)
     recorded = []
