@@ -40,8 +40,8 @@ def divergence(sampled: NDArray, expected: NDArray, table: NDArray, periods: NDA
     safe = periods[rates < 1].min()
     show(
         figure,
-        f"Left: over {len(expected) - 1} updates the error grows from {expected[0]:.3g} to {expected[-1]:.3g} with the "
-        f"expected update, and to between {sampled[-1].min():.3g} and {sampled[-1].max():.3g} in single runs; with a table "
+        f"Left: over {len(expected) - 1} updates the error grows from {expected[0]:.0f} to {expected[-1]:,.0f} with the "
+        f"expected update, and to between {sampled[-1].min():,.0f} and {sampled[-1].max():,.0f} in single runs; with a table "
         f"it falls from {table[0]:.3g} to {table[-1]:.3g}. Right: the growth per update is {rates[0]:.4f} without a target "
         f"network and falls below 1 for copies that stay for {safe} updates or more.",
     )
