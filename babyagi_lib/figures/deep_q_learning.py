@@ -168,13 +168,15 @@ def critic_error(error: NDArray, side: NDArray, title: str, line: tuple[float, f
         The figure, for `explore.explore`.
     """
     figure, axis = plt.subplots(figsize=(5.4, 4.2), constrained_layout=True)
-    picture = axis.pcolormesh(side, side, error, cmap="RdBu", vmin=-2, vmax=2, shading="nearest")
+    edge = (side[1] - side[0]) / 2
+    ends = 2 * [side[0] - edge, side[-1] + edge]
+    picture = axis.imshow(error, cmap="RdBu", vmin=-2, vmax=2, extent=ends, origin="lower", interpolation="none")
     figure.colorbar(picture, ax=axis, label="critic − exact value", extend="both")
     axis.add_patch(plt.Rectangle((-1, -1), 2, 2, fill=False, color="black", linewidth=1.2, linestyle="--"))
     if line[1] != 0:
         axis.plot(side, -line[0] / line[1] * side, color=PURPLE, linewidth=2, label="actor: u = 0")
         axis.legend(loc="upper right", fontsize=9, framealpha=0.9)
-    axis.set(xlabel="position x", ylabel="velocity v", xlim=side[[0, -1]], ylim=side[[0, -1]], title=title)
+    axis.set(xlabel="position x", ylabel="velocity v", xlim=side[[0, -1]], ylim=side[[0, -1]], title=title, aspect="auto")
     return figure
 
 
