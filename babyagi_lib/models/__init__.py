@@ -1,1 +1,1 @@
-"""Layers on and in a pretrained encoder: `heads`, `adapters`; and how they are saved (`saving`)."""
+"""Layers on and in a pretrained encoder: `heads`, `adapters`; how they are saved (`saving`); many small networks (`stacked`)."""

@@ -1,1 +1,5 @@
-"""Small worlds that were written for this course, as tables: `help_desk`, `corridor`, `machine` and `probes`. Imports no torch."""
+"""Small worlds that were written for this course.
+
+As tables: `help_desk`, `corridor`, `machine` and `probes`. With states that are numbers, many worlds side by side:
+`conveyor`, `pendulum`.
+"""

@@ -2,7 +2,7 @@
 
 Everything about the customer is invented: the probability that a reply satisfies, the rewards, the patience. The names
 of the intents are those of the corpus support_intents. The method is the usual one: the world is a table, so its optimum
-is known, and `tabular.learn` learns in it.
+is known, and `tabular.learn` learns in it. Imports no torch.
 
 The agent does not see the customer's intent. It sees the output of a classifier of messages, which is wrong at a given
 rate. It can reply at once, hand over to a person, or ask back. After that the customer writes a second, clearer message,
