@@ -1,10 +1,10 @@
-"""The optimal answer, computed from a world's table: what learning is compared with. Used by lessons 06 and 07. Imports no torch.
+"""The optimal answer, computed from a world's table: what learning is compared with. Used by lessons 06 and 07.
 
 Notation as in Sutton & Barto (2018), http://incompleteideas.net/book/the-book-2nd.html: V(s) is the value of a state,
 Q(s, a) the value of an action in it, both as the expected sum of rewards, each discounted by gamma per step.
 
 Every result is a float64 number, and so has rounding errors. `value_iteration` includes them in its error bound; the
-other functions say how large they are.
+other functions say how large they are. Imports no torch.
 """
 
 from __future__ import annotations

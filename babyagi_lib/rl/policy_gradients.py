@@ -5,7 +5,7 @@ pi(a|s) = softmax(theta[s])[a]. Its objective J is the expected discounted retur
 
 The exact gradient comes from the world's table. The estimates see only episodes. `play` plays many side by side, for one
 policy or for the policies of many runs. Arrays of episodes have the shape (steps, episodes), so that one row holds the
-same step of all of them.
+same step of all of them. Imports no torch.
 """
 
 from __future__ import annotations

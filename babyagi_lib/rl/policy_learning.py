@@ -2,6 +2,7 @@
 
 `learn` is the whole algorithm: play, estimate advantages, take a step, and keep the step within bounds. Its options are
 those that the lesson compares: a critic, a limit on the KL divergence of a step, the natural gradient, PPO's clip.
+Imports no torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A machine that wears, as a table: run it, or stop and repair it? Used by lesson 07.
+"""A machine that wears, as a table: run it, or stop and repair it? Used by lesson 07. Imports no torch.
 
 All numbers are invented. What makes the world useful: rewards of both signs come in every step, and the right action
 costs something now and pays later.

@@ -1,4 +1,4 @@
-"""Probe worlds: so small that you know the answer, each for one part of a learner. Used by lesson 07.
+"""Probe worlds: so small that you know the answer, each for one part of a learner. Used by lesson 07. Imports no torch.
 
 A learner that fails in one of them has a bug, and the world says in which part. Test a new learner here before you let
 it run for hours. The idea is known from software tests; for reinforcement learning, Andy Jones describes it in
