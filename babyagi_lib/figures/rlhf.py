@@ -163,28 +163,25 @@ def distances(by_method: Mapping[str, NDArray]) -> None:
     show(figure, f"Distribution over notes and seeds of the KL to the optimum. {'; '.join(described)}.")
 
 
-def over_optimisation(curves: Mapping[str, tuple[NDArray, NDArray, NDArray]], dots: Mapping[str, NDArray]) -> None:
+def over_optimisation(curves: Mapping[str, NDArray]) -> None:
     """Proxy and true reward against KL while a proxy is maximised.
 
     Args:
-        curves: by name, KL, proxy and true reward, each (seeds, betas).
-        dots: of policies that were trained on the first proxy, KL and rewards by name, "proxy" and "truth": (policies, 2).
+        curves: by name, KL, proxy and true reward of each seed and beta, (seeds, 3, betas).
     """
     figure, axis = plt.subplots(figsize=(6.4, 3.7), constrained_layout=True)
     described = []
-    for (name, (away, proxy, truth)), colour, dashes in zip(curves.items(), COLOURS, DASHES, strict=False):
-        away, found = away.mean(axis=0), over_seeds(truth.T)
+    for (name, rows), colour, dashes in zip(curves.items(), COLOURS, DASHES, strict=False):
+        away, proxy, found = rows[:, 0].mean(axis=0), rows[:, 1].mean(axis=0), over_seeds(rows[:, 2].T)
         axis.plot(away, found.estimate, color=colour, linestyle=dashes, linewidth=2, label=f"truth, {name}")
         axis.fill_between(away, found.low, found.high, color=colour, alpha=0.18, linewidth=0)
         if not described:
-            axis.plot(away, proxy.mean(axis=0), color=colour, linewidth=0.9, label=f"proxy, {name}")
+            axis.plot(away, proxy, color=colour, linewidth=0.9, label=f"proxy, {name}")
         best = found.estimate.argmax()
         described.append(
             f"{name}: truth rises to {found.estimate[best]:.2f} at KL {away[best]:.2f} and ends at "
-            f"{found.estimate[-1]:.2f} at KL {away[-1]:.2f}, where the proxy says {proxy.mean(axis=0)[-1]:.1f}"
+            f"{found.estimate[-1]:.2f} at KL {away[-1]:.2f}, where the proxy says {proxy[-1]:.1f}"
         )
-    for name, marker in (("proxy", "x"), ("truth", "o")):
-        axis.plot(*dots[name].T, marker, color="black", markersize=5, label=f"trained policies, {name}")
     axis.set(xlabel="KL to the reference, nats", ylabel="expected reward", ylim=(-0.75, 1.75))
     axis.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     _plain(axis)

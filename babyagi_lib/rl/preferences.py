@@ -44,6 +44,10 @@ class OnePiece(nn.Module):
         self.gpt, self.ids, self.places, self.pieces = gpt, ids, places, pieces
         self.offset = 0 if offset is None else offset
 
+    def states(self) -> Tensor:
+        """The model's last state at the end of each prompt, (prompts, d)."""
+        return self.gpt.states(self.ids)[torch.arange(len(self.ids)), self.places]
+
     def forward(self) -> Tensor:
         """Log-probabilities, (prompts, answers)."""
         return (self.gpt.scores_at(self.ids, self.places, self.pieces) + self.offset).log_softmax(dim=1)
@@ -82,12 +86,23 @@ class SeveralPieces(nn.Module):
             found.append(scores.log_softmax(dim=-1))
         return found
 
+    def tables(self, pieces: Sequence[Tensor]) -> list[Tensor]:
+        """Tables of single pieces as tables of whole answers, (prompts, n1 · n2 · ...); the last piece varies fastest.
+
+        Args:
+            pieces: for each place, a table as from `pieces`, or one that does not depend on the pieces before, (prompts, n).
+        """
+        prompts, sizes = len(self.places), [len(pieces) for pieces in self.lists]
+        whole = []
+        for step, piece in enumerate(pieces):
+            before = sizes[:step] if piece.dim() == step + 2 else [1] * step
+            shaped = piece.reshape(prompts, *before, sizes[step], *[1] * (len(sizes) - step - 1))
+            whole.append(shaped.expand(prompts, *sizes).flatten(start_dim=1))
+        return whole
+
     def forward(self) -> Tensor:
-        """Log-probabilities of whole answers, (prompts, n1 · n2 · ...); the last piece varies fastest."""
-        total = torch.zeros(())
-        for scores in self.pieces():
-            total = total.unsqueeze(-1) + scores
-        return total.flatten(start_dim=1)
+        """Log-probabilities of whole answers, (prompts, n1 · n2 · ...)."""
+        return torch.stack(self.tables(self.pieces())).sum(dim=0)
 
 
 # --- what is exact -------------------------------------------------------------------------------------------
@@ -219,7 +234,7 @@ def kl_estimates(log_p: Tensor, log_q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def draw_answers(log_p: Tensor, number: int, generator: torch.Generator) -> Tensor:
-    """Answers drawn from a policy, with their places in the last axis of `log_p`: (prompts, number)."""
+    """The numbers of answers drawn from a policy with replacement, (prompts, number)."""
     return torch.multinomial(log_p.detach().exp(), number, replacement=True, generator=generator)
 
 
@@ -357,6 +372,7 @@ def reward_model(states: Tensor, wins: Tensor, ridge: float = 1e-3) -> tuple[Ten
     biases = torch.zeros(answers, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights, biases], max_iter=200, line_search_fn="strong_wolfe")
 
+    @torch.enable_grad()
     def loss() -> Tensor:
         optimiser.zero_grad()
         fitted = bradley_terry_loss(states @ weights + biases, wins)
