@@ -92,8 +92,10 @@ def projections(groups: Sequence[int], means: Mapping[str, NDArray], halves: Map
     axis.plot(sizes, 1 - 1 / sizes, color="black", linestyle=":", linewidth=1.2, label="1 − 1/G")
     axis.axhline(1, color="black", linewidth=0.8)
     described = []
-    for (name, mean), colour, marker in zip(means.items(), COLOURS, MARKERS, strict=False):
-        axis.errorbar(groups, mean, yerr=halves[name], fmt=marker, color=colour, capsize=3, label=name)
+    for (name, mean), colour, marker, aside in zip(means.items(), COLOURS, MARKERS, (0.95, 1, 1.05), strict=False):
+        axis.errorbar(
+            aside * np.array(groups), mean, yerr=halves[name], fmt=marker, color=colour, capsize=3, label=name
+        )
         described.append(f"{name}: " + ", ".join(f"{m:.3f}" for m in mean))
     axis.set(xlabel="answers in a group, G", ylabel="projection / exact gradient", xscale="log")
     axis.set_xticks(list(groups), [str(g) for g in groups])
@@ -107,12 +109,13 @@ def projections(groups: Sequence[int], means: Mapping[str, NDArray], halves: Map
     )
 
 
-def race(curve: NDArray, dots: Mapping[str, NDArray]) -> None:
+def race(curve: NDArray, dots: Mapping[str, NDArray], others: NDArray) -> None:
     """Reward against KL: the frontier and the policies that methods have learned; beside it the part around the dots.
 
     Args:
         curve: KL and reward of the optima, (points, 2); the first is the reference.
         dots: by method, KL and reward of each seed, (seeds, 2).
+        others: KL and reward of REINFORCE with a higher beta, (runs, 2).
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), constrained_layout=True)
     every = np.concatenate(list(dots.values()))
@@ -123,6 +126,7 @@ def race(curve: NDArray, dots: Mapping[str, NDArray]) -> None:
         axis.set(xlabel="KL to the reference, nats")
     left.plot(*curve[0], "*", color="black", markersize=10)
     left.annotate("reference", curve[0], textcoords="offset points", xytext=(8, -3), fontsize=9)
+    left.plot(*others.T, "s", color=ORANGE, markersize=5, markerfacecolor="none", label="REINFORCE, beta 1, 0.3")
     left.set(ylabel="expected reward")
     left.legend(frameon=False, fontsize=9, loc="lower right")
     (x0, y0), (x1, y1) = np.percentile(every, 5, axis=0), every.max(axis=0)
@@ -140,7 +144,8 @@ def race(curve: NDArray, dots: Mapping[str, NDArray]) -> None:
     show(
         figure,
         f"The frontier rises from the reference's reward of {curve[0, 1]:.2f} at KL 0 to {curve[-1, 1]:.2f} at KL "
-        f"{curve[-1, 0]:.2f}. Dots, all below it, interquartile means over seeds: {described}.",
+        f"{curve[-1, 0]:.2f}. Dots, all below it, interquartile means over seeds: {described}. With beta 1 and 0.3 REINFORCE is "
+        f"at KL {others[0, 0]:.2f} and {others[1, 0]:.2f}, on the frontier to the eye.",
     )
 
 
@@ -157,7 +162,9 @@ def distances(by_method: Mapping[str, NDArray]) -> None:
         shares = np.arange(1, len(flat) + 1) / len(flat)
         axis.step(flat, shares, where="post", color=colour, linestyle=dashes, linewidth=1.8, label=name)
         described.append(f"{name}: median {np.median(values):.1g}, largest {values.max():.2g}")
-    axis.set(xscale="log", xlabel="KL(policy, optimum) of one note, nats", ylabel="share of notes and seeds", ylim=(0, 1.02))
+    axis.set(
+        xscale="log", xlabel="KL(policy, optimum) of one note, nats", ylabel="share of notes and seeds", ylim=(0, 1.02)
+    )
     axis.legend(frameon=False, fontsize=9)
     _plain(axis)
     show(figure, f"Distribution over notes and seeds of the KL to the optimum. {'; '.join(described)}.")
@@ -182,7 +189,7 @@ def over_optimisation(curves: Mapping[str, NDArray]) -> None:
             f"{name}: truth rises to {found.estimate[best]:.2f} at KL {away[best]:.2f} and ends at "
             f"{found.estimate[-1]:.2f} at KL {away[-1]:.2f}, where the proxy says {proxy[-1]:.1f}"
         )
-    axis.set(xlabel="KL to the reference, nats", ylabel="expected reward", ylim=(-0.75, 1.75))
+    axis.set(xlabel="KL to the reference, nats", ylabel="expected reward")
     axis.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     _plain(axis)
     show(figure, f"Expected reward against KL while a reward model is maximised. {'; '.join(described)}.")
@@ -224,8 +231,21 @@ def other_notes(values: Mapping[str, tuple[float, NDArray, float]]) -> None:
     for number, (kind, (reference, trained, best)) in enumerate(values.items()):
         first = number == 0
         axis.plot(reference, number, "s", color=GREY, markersize=8, label="reference" if first else None)
-        axis.plot(trained, np.full(len(trained), number), "o", color=BLUE, alpha=0.6, label="trained, each seed" if first else None)
-        axis.plot([best, best], [number - 0.3, number + 0.3], color=GREEN, linewidth=3, label="best possible" if first else None)
+        axis.plot(
+            trained,
+            np.full(len(trained), number),
+            "o",
+            color=BLUE,
+            alpha=0.6,
+            label="trained, each seed" if first else None,
+        )
+        axis.plot(
+            [best, best],
+            [number - 0.3, number + 0.3],
+            color=GREEN,
+            linewidth=3,
+            label="best possible" if first else None,
+        )
         described.append(f"{kind}: {reference:.2f}, {interquartile_mean(trained):.2f}, {best:.2f}")
     axis.set_yticks(range(len(values)), list(values))
     axis.invert_yaxis()
@@ -233,7 +253,9 @@ def other_notes(values: Mapping[str, tuple[float, NDArray, float]]) -> None:
     axis.set(xlabel="expected reward")
     axis.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1))
     _plain(axis)
-    show(figure, f"Expected reward of the reference, of trained policies, and the best possible. {'; '.join(described)}.")
+    show(
+        figure, f"Expected reward of the reference, of trained policies, and the best possible. {'; '.join(described)}."
+    )
 
 
 def _plain(*axes: plt.Axes) -> None:

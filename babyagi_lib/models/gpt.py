@@ -67,9 +67,11 @@ class GPT(nn.Module):
         self.blocks = nn.Sequential(*(Block(d, heads) for _ in range(layers)))
         self.last_norm = nn.LayerNorm(d)
         for name, weight in self.named_parameters():
-            if weight.dim() == 2:  # the parts that add to the states begin smaller, so that their sum stays the same
+            if weight.dim() == 2:  # what is added to the states begins smaller, so that their size stays the same
                 scale = (2 * layers) ** -0.5 if name.endswith(("mix.weight", "down.weight")) else 1.0
                 nn.init.normal_(weight, std=scale * d**-0.5, generator=generator)
+            elif name.endswith("bias"):  # torch would draw it from its global generator
+                nn.init.zeros_(weight)
 
     def states(self, ids: Tensor) -> Tensor:
         """The last states of all positions: (batch, length) to (batch, length, d).
@@ -98,7 +100,9 @@ def next_piece_loss(model: GPT, ids: Tensor, pad: int) -> Tensor:
     return F.cross_entropy(scores.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad)
 
 
-def pretrain(model: GPT, texts: Tensor, steps: int, batch: int, rate: float, pad: int, generator: torch.Generator) -> list[float]:
+def pretrain(
+    model: GPT, texts: Tensor, steps: int, batch: int, rate: float, pad: int, generator: torch.Generator
+) -> list[float]:
     """Train a language model on texts, (texts, length), drawn at random; the rate falls to zero along half a cosine.
 
     Returns:

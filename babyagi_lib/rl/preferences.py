@@ -25,7 +25,8 @@ STD_FLOOR = 1e-4  # added to a group's standard deviation, as in TRL
 class Policy(Protocol):
     """A module whose call returns log-probabilities, (prompts, answers)."""
 
-    def __call__(self) -> Tensor: ...
+    def __call__(self) -> Tensor:
+        """Log-probabilities, (prompts, answers)."""
 
 
 class OnePiece(nn.Module):
@@ -66,7 +67,9 @@ class SeveralPieces(nn.Module):
     def __init__(self, gpt: GPT, ids: Tensor, places: Tensor, lists: Sequence[Tensor]) -> None:
         super().__init__()
         self.gpt, self.lists, self.places = gpt, list(lists), places
-        begun = torch.cartesian_prod(*self.lists[:-1]).reshape(-1, len(self.lists) - 1)  # all answers but for the last piece
+        begun = torch.cartesian_prod(*self.lists[:-1]).reshape(
+            -1, len(self.lists) - 1
+        )  # all answers but for the last piece
         self.ids = ids.repeat_interleave(len(begun), dim=0)
         rows = torch.arange(len(self.ids))
         for step in range(begun.shape[1]):
@@ -314,10 +317,7 @@ def learn(
                 old = log_p.detach()
                 drawn = draw_answers(old, group, generator)
                 earned = (rewards - beta * (old - log_reference)).gather(1, drawn)
-                if method == "grpo":
-                    advantage = advantages(earned, "mean", scale=True)
-                else:
-                    advantage = advantages(earned)
+                advantage = advantages(earned, "mean", scale=True) if method == "grpo" else advantages(earned)
             chosen = log_p.gather(1, drawn)
             if method == "ppo":
                 loss = clipped_loss(chosen, old.gather(1, drawn), advantage)

@@ -30,7 +30,11 @@ SCRAPPED_CRACKED, SCRAPPED_WHOLE, CALLED_HUMAN = 1.0, -0.5, -0.2
 
 # Words for what a note can say, by property and value. The last word of each list is never in the training text.
 WORDS = {
-    "shape": (("gear", "cog", "wheel", "sprocket"), ("shaft", "rod", "axle", "spindle"), ("plate", "sheet", "panel", "slab")),
+    "shape": (
+        ("gear", "cog", "wheel", "sprocket"),
+        ("shaft", "rod", "axle", "spindle"),
+        ("plate", "sheet", "panel", "slab"),
+    ),
     "material": (("steel", "grey", "magnetic", "ferrous"), ("brass", "yellow", "golden", "coppery")),
     "state": (("whole", "intact", "flawless", "unbroken"), ("cracked", "split", "rattling", "fractured")),
 }
@@ -38,10 +42,10 @@ LEFT_OUT = {"shape": ("part", "piece"), "material": ("dirty", "painted"), "state
 TEMPLATES = (
     ("{material}", "{shape}", "{state}"),
     ("{shape}", ",", "{material}", ",", "{state}"),
-    ("a", "{state}", "{material}", "{shape}"),
+    ("one", "{state}", "{material}", "{shape}"),
     ("found", "{state}", ":", "{shape}", ",", "{material}"),
     ("this", "{shape}", "is", "{state}", "and", "{material}"),
-    ("{material}", "and", "{state}", ",", "a", "{shape}"),
+    ("{material}", "and", "{state}", ",", "one", "{shape}"),
 )
 USUAL, PARAPHRASED = (0, 1, 2), (3, 4, 5)  # templates
 PAD, DECIDE, REPORT = "<pad>", "=>", "report"

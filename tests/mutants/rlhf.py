@@ -78,7 +78,11 @@ def divides_by_zero_exactly(rewards, scale):
     """The row of zeros gives 0/0."""
     found = solution_1(rewards, False)
     with np.errstate(all="ignore"):
-        return np.where(np.ptp(rewards, axis=1, keepdims=True) == 0, np.nan, found / rewards.std(1, keepdims=True)) if scale else found
+        return (
+            np.where(np.ptp(rewards, axis=1, keepdims=True) == 0, np.nan, found / rewards.std(1, keepdims=True))
+            if scale
+            else found
+        )
 
 
 def changes_the_rewards(rewards, scale):
@@ -197,7 +201,9 @@ def filled(log_p, log_ref):
 
 
 def in_columns(log_p, log_ref):
-    return np.array([(p - q, (p - q) ** 2 / 2, np.exp(q - p) - 1 - (q - p)) for p, q in zip(log_p, log_ref, strict=True)]).T
+    return np.array(
+        [(p - q, (p - q) ** 2 / 2, np.exp(q - p) - 1 - (q - p)) for p, q in zip(log_p, log_ref, strict=True)]
+    ).T
 
 
 def but(**rows):
@@ -219,8 +225,14 @@ def changes_the_arrays(log_p, log_ref):
 
 RETURNS = {checks.group_advantage: "array", checks.dpo_loss: "number", checks.kl_estimates: "array"}
 CASES = [
-    *((checks.group_advantage, right) for right in (solution_1, from_the_mean, row_by_row, by_a_matrix, in_torch_1, where_equal)),
-    *((checks.dpo_loss, right) for right in (solution_2, with_softplus, with_logaddexp, as_a_classifier, one_by_one, with_logits)),
+    *(
+        (checks.group_advantage, right)
+        for right in (solution_1, from_the_mean, row_by_row, by_a_matrix, in_torch_1, where_equal)
+    ),
+    *(
+        (checks.dpo_loss, right)
+        for right in (solution_2, with_softplus, with_logaddexp, as_a_classifier, one_by_one, with_logits)
+    ),
     *((checks.kl_estimates, right) for right in (solution_3, with_ratios, in_torch_3, as_lists, filled, in_columns)),
 ]
 MUTANTS = [
@@ -229,8 +241,16 @@ MUTANTS = [
     (checks.group_advantage, with_baseline(lambda r: (r.sum(0) - r) / (len(r) - 1)), "in the same row"),
     (checks.group_advantage, with_baseline(lambda r: r.mean()), "all prompts together"),
     (checks.group_advantage, with_baseline(lambda r: r.sum(1, keepdims=True) - r), "subtract the sum of the others"),
-    (checks.group_advantage, with_baseline(lambda r: (r.sum(1, keepdims=True) - r) / r.shape[1]), "the others are G - 1"),
-    (checks.group_advantage, with_baseline(lambda r: r.sum(1, keepdims=True) / (r.shape[1] - 1)), "out of the sum first"),
+    (
+        checks.group_advantage,
+        with_baseline(lambda r: (r.sum(1, keepdims=True) - r) / r.shape[1]),
+        "the others are G - 1",
+    ),
+    (
+        checks.group_advantage,
+        with_baseline(lambda r: r.sum(1, keepdims=True) / (r.shape[1] - 1)),
+        "out of the sum first",
+    ),
     (checks.group_advantage, with_baseline(lambda r: 0), "there is no baseline"),
     (checks.group_advantage, with_baseline(lambda r: r.max(axis=1, keepdims=True)), "not each reward minus the mean"),
     (checks.group_advantage, divides_by_zero, "row are equal"),

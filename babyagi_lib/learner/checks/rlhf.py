@@ -73,7 +73,10 @@ ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Values, bool], Values]]] = [
         "you divide by the standard deviation always: do it only if `scale` is true.",
         lambda r, scale: _scaled(r, 1),
     ),
-    ("`scale` changes nothing: if it is true, divide by the row's standard deviation.", lambda r, scale: leave_one_out(r)),
+    (
+        "`scale` changes nothing: if it is true, divide by the row's standard deviation.",
+        lambda r, scale: leave_one_out(r),
+    ),
     (
         "`scale` is the wrong way round.",
         lambda r, scale: leave_one_out(r) if scale else _scaled(r, 0),
@@ -98,8 +101,14 @@ ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Values, bool], Values]]] = [
         "you divide by the variance: take its square root.",
         lambda r, scale: leave_one_out(r) / (r.var(axis=1, keepdims=True) + 1e-8 if scale else 1),
     ),
-    ("you divide by the deviation of all rewards together: each row has its own.", lambda r, scale: leave_one_out(r) / (r.std() if scale else 1)),
-    ("that is the mean of the others: subtract it from each reward.", lambda r, scale: (r - leave_one_out(r)) / (_deviation(r) if scale else 1)),
+    (
+        "you divide by the deviation of all rewards together: each row has its own.",
+        lambda r, scale: leave_one_out(r) / (r.std() if scale else 1),
+    ),
+    (
+        "that is the mean of the others: subtract it from each reward.",
+        lambda r, scale: (r - leave_one_out(r)) / (_deviation(r) if scale else 1),
+    ),
     ("there is no baseline: subtract the mean of the others.", lambda r, scale: r / (_deviation(r) if scale else 1)),
 ]
 
@@ -149,9 +158,7 @@ def group_advantage(attempt: Callable) -> str:
                 "deviation, let it be 1e-8 or more: the mean of equal numbers is rounded."
             )
     row = next(
-        number
-        for number in range(len(rewards))
-        if not _advantage_close(found[[number]], rewards[[number]], scale)
+        number for number in range(len(rewards)) if not _advantage_close(found[[number]], rewards[[number]], scale)
     )
     right = (_scaled(rewards, 0) if scale else leave_one_out(rewards))[row]
     one, other = side_by_side(found[row], right)
@@ -163,7 +170,9 @@ def group_advantage(attempt: Callable) -> str:
         ):
             raise Wrong(message + said)
     if not any(off[:4]):
-        raise Wrong("without `scale` all is right, with it this is not the row divided by its standard deviation." + said)
+        raise Wrong(
+            "without `scale` all is right, with it this is not the row divided by its standard deviation." + said
+        )
     raise Wrong("this is not each reward minus the mean of the others in its row." + said)
 
 
@@ -384,7 +393,9 @@ def kl_estimates(attempt: Callable) -> str:
         if found.shape == wanted[::-1] != wanted:
             raise Wrong(f"rows and columns are swapped: return {wanted}, one row for each estimate.")
         if found.shape != wanted:
-            raise Wrong(f"the answer has the shape {found.shape}; three rows with one number for each sample are {wanted}.")
+            raise Wrong(
+                f"the answer has the shape {found.shape}; three rows with one number for each sample are {wanted}."
+            )
         answers.append(found)
     right = [_three(log_ref - log_p) for log_p, log_ref in cases]
     slack = max(1e-6, 8 * eps)
