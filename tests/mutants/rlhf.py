@@ -169,8 +169,8 @@ def changes_the_tensors(c, r, rc, rr, beta):
 
 
 def solution_3(log_p, log_ref):
-    rho = log_ref - log_p
-    return np.stack([-rho, rho**2 / 2, np.expm1(rho) - rho])
+    u = log_ref - log_p
+    return np.stack([-u, u**2 / 2, np.expm1(u) - u])
 
 
 def with_ratios(log_p, log_ref):
@@ -186,8 +186,8 @@ def in_torch_3(log_p, log_ref):
 def as_lists(log_p, log_ref):
     rows = [[], [], []]
     for p, q in zip(log_p, log_ref, strict=True):
-        rho = float(q - p)
-        for row, value in zip(rows, (-rho, rho * rho / 2, np.exp(rho) - 1 - rho), strict=True):
+        u = float(q - p)
+        for row, value in zip(rows, (-u, u * u / 2, np.exp(u) - 1 - u), strict=True):
             row.append(value)
     return rows
 
@@ -210,9 +210,9 @@ def but(**rows):
     """The right estimates, but for some rows."""
 
     def wrong(log_p, log_ref):
-        found, rho = solution_3(log_p, log_ref), log_ref - log_p
+        found, u = solution_3(log_p, log_ref), log_ref - log_p
         for name, formula in rows.items():
-            found[int(name[1]) - 1] = formula(rho)
+            found[int(name[1]) - 1] = formula(u)
         return found
 
     return wrong
@@ -294,17 +294,17 @@ MUTANTS = [
     (checks.dpo_loss, changes_the_tensors, "changes the tensors"),
     (checks.dpo_loss, lambda *pair: None, "returns nothing"),
     (checks.kl_estimates, lambda p, q: solution_3(q, p), "the ratio is inverted"),
-    (checks.kl_estimates, but(k1=lambda rho: rho), "k1 has the wrong sign"),
-    (checks.kl_estimates, but(k3=lambda rho: np.exp(-rho) - 1 + rho), "k3 has the ratio inverted"),
-    (checks.kl_estimates, but(k3=lambda rho: np.exp(rho) - 1 + rho), "k3 has the wrong sign before rho"),
-    (checks.kl_estimates, but(k3=lambda rho: np.exp(rho) - rho), "lacks the - 1"),
-    (checks.kl_estimates, but(k3=lambda rho: np.exp(rho) - 1), "lacks the - rho"),
-    (checks.kl_estimates, but(k3=lambda rho: 1 + rho - np.exp(rho)), "never negative"),
-    (checks.kl_estimates, but(k2=lambda rho: rho**2), "factor 1/2 is missing"),
-    (checks.kl_estimates, but(k2=lambda rho: rho / 2), "the square is missing"),
-    (checks.kl_estimates, but(k2=lambda rho: (rho / 2) ** 2), "halve after squaring"),
+    (checks.kl_estimates, but(k1=lambda u: u), "k1 has the wrong sign"),
+    (checks.kl_estimates, but(k3=lambda u: np.exp(-u) - 1 + u), "k3 has the ratio inverted"),
+    (checks.kl_estimates, but(k3=lambda u: np.exp(u) - 1 + u), "k3 has the wrong sign before u"),
+    (checks.kl_estimates, but(k3=lambda u: np.exp(u) - u), "lacks the - 1"),
+    (checks.kl_estimates, but(k3=lambda u: np.exp(u) - 1), "lacks the - u"),
+    (checks.kl_estimates, but(k3=lambda u: 1 + u - np.exp(u)), "never negative"),
+    (checks.kl_estimates, but(k2=lambda u: u**2), "factor 1/2 is missing"),
+    (checks.kl_estimates, but(k2=lambda u: u / 2), "the square is missing"),
+    (checks.kl_estimates, but(k2=lambda u: (u / 2) ** 2), "halve after squaring"),
     (checks.kl_estimates, but(k1=np.abs), "no absolute value"),
-    (checks.kl_estimates, but(k1=lambda rho: 1 - np.exp(rho)), "not of probabilities"),
+    (checks.kl_estimates, but(k1=lambda u: 1 - np.exp(u)), "not of probabilities"),
     (checks.kl_estimates, lambda p, q: np.exp(p) * solution_3(p, q), "weighted by its probability"),
     (checks.kl_estimates, lambda p, q: np.exp(q) * solution_3(p, q), "not the three estimates"),
     (checks.kl_estimates, lambda p, q: solution_3(p, q)[[0, 2, 1]], "another order"),

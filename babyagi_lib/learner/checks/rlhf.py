@@ -316,8 +316,8 @@ def samples() -> list[tuple[Values, Values]]:
     return [*pairs, (np.array([-1.0, -0.5, -6.0]), np.array([-1.0, -4.5, -0.5]))]
 
 
-def _three(rho: Values) -> Values:
-    return np.stack([-rho, rho**2 / 2, np.expm1(rho) - rho])
+def _three(u: Values) -> Values:
+    return np.stack([-u, u**2 / 2, np.expm1(u) - u])
 
 
 def _with(row: int, formula: Callable[[Values], Values]) -> Callable[[Values, Values], Values]:
@@ -333,33 +333,33 @@ def _with(row: int, formula: Callable[[Values], Values]) -> Callable[[Values, Va
 
 KL_MISTAKES: list[tuple[str, Callable[[Values, Values], Values]]] = [
     (
-        "the ratio is inverted: rho is log_ref - log_p, the reference over the policy that drew the samples. As it is, your "
+        "the ratio is inverted: u is log_ref - log_p, the reference over the policy that drew the samples. As it is, your "
         "estimates are those of the other KL, for samples drawn from the reference.",
         lambda p, q: _three(p - q),
     ),
     (
         "k1 has the wrong sign: it is log_p - log_ref.",
-        _with(0, lambda rho: rho),
+        _with(0, lambda u: u),
     ),
     (
         "k3 has the ratio inverted: its exponential is that of log_ref - log_p.",
-        _with(2, lambda rho: np.expm1(-rho) + rho),
+        _with(2, lambda u: np.expm1(-u) + u),
     ),
     (
-        "k3 has the wrong sign before rho: it is e^rho - 1 - rho.",
-        _with(2, lambda rho: np.expm1(rho) + rho),
+        "k3 has the wrong sign before u: it is e^u - 1 - u.",
+        _with(2, lambda u: np.expm1(u) + u),
     ),
-    ("k3 lacks the - 1: where both are equal, every estimate is 0.", _with(2, lambda rho: np.exp(rho) - rho)),
-    ("k3 lacks the - rho: without it, its mean over the policy's samples is 0.", _with(2, np.expm1)),
-    ("k3 lacks its exponential: it is e^rho - 1 - rho.", _with(2, lambda rho: rho - 1 - rho)),
-    ("k3 has the wrong sign: it is e^rho - 1 - rho, never negative.", _with(2, lambda rho: rho - np.expm1(rho))),
-    ("k2 is half of the square: the factor 1/2 is missing.", _with(1, lambda rho: rho**2)),
-    ("k2 is half of the square of rho: the square is missing.", _with(1, lambda rho: rho / 2)),
-    ("k2 is half of the square of rho: halve after squaring.", _with(1, lambda rho: (rho / 2) ** 2)),
+    ("k3 lacks the - 1: where both are equal, every estimate is 0.", _with(2, lambda u: np.exp(u) - u)),
+    ("k3 lacks the - u: without it, its mean over the policy's samples is 0.", _with(2, np.expm1)),
+    ("k3 lacks its exponential: it is e^u - 1 - u.", _with(2, lambda u: u - 1 - u)),
+    ("k3 has the wrong sign: it is e^u - 1 - u, never negative.", _with(2, lambda u: u - np.expm1(u))),
+    ("k2 is half of the square: the factor 1/2 is missing.", _with(1, lambda u: u**2)),
+    ("k2 is half of the square of u: the square is missing.", _with(1, lambda u: u / 2)),
+    ("k2 is half of the square of u: halve after squaring.", _with(1, lambda u: (u / 2) ** 2)),
     ("k1 is no absolute value: it can be negative.", _with(0, np.abs)),
     (
         "k1 is the difference of logarithms, not of probabilities.",
-        _with(0, lambda rho: 1 - np.exp(rho)),
+        _with(0, lambda u: 1 - np.exp(u)),
     ),
     (
         "each sample is weighted by its probability: the samples were drawn from the policy already, so each counts the same.",
