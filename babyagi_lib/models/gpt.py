@@ -1,7 +1,7 @@
 """A small GPT, readable whole: embeddings, blocks of attention and feed-forward, and scores for the next piece.
 
-Used by lesson 09. Lesson 01 explains each part. After Radford and others 2019 (GPT-2): the normalisation comes before each
-part (Xiong and others 2020), and the scores use the matrix of the embeddings (Press and Wolf 2017).
+Used by lesson 09. The notebook on pretraining explains each part. After Radford and others 2019 (GPT-2): the normalisation
+comes before each part (Xiong and others 2020), and the scores use the matrix of the embeddings (Press and Wolf 2017).
 """
 
 from __future__ import annotations

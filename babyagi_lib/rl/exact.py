@@ -1,4 +1,4 @@
-"""The optimal answer, computed from a world's table: what learning is compared with. Used by lesson 06.
+"""The optimal answer, computed from a world's table: what learning is compared with. Used by lesson 06. Imports no torch.
 
 Notation as in Sutton & Barto (2018), http://incompleteideas.net/book/the-book-2nd.html: V(s) is the value of a state,
 Q(s, a) the value of an action in it, both as the expected sum of rewards, each discounted by gamma per step.

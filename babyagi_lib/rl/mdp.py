@@ -1,4 +1,4 @@
-"""A world as a table: the Markov decision process of an environment. Used by lesson 06.
+"""A world as a table: the Markov decision process of an environment. Used by lesson 06. Imports no torch.
 
 In a Markov decision process the agent is in a state, takes an action, and receives a reward and a next state, drawn
 with probabilities that depend on the state and the action alone. Gymnasium's toy-text environments carry that table

@@ -1,4 +1,4 @@
-"""Agents that learn a table Q by acting, many independent runs at once. Used by lesson 06.
+"""Agents that learn a table Q by acting, many independent runs at once. Used by lesson 06. Imports no torch.
 
 One run of Q-learning says little: another seed, another curve. `learn` therefore plays many runs side by side. The
 tables of all runs are stacked into one, run after run, and each step of the loop makes one transition in every run.
