@@ -129,7 +129,7 @@ def race(curve: NDArray, dots: Mapping[str, NDArray], others: NDArray) -> None:
     left.plot(*others.T, "s", color=ORANGE, markersize=5, markerfacecolor="none", label="REINFORCE, beta 1, 0.3")
     left.set(ylabel="expected reward")
     left.legend(frameon=False, fontsize=9, loc="lower right")
-    (x0, y0), (x1, y1) = np.percentile(every, 5, axis=0), every.max(axis=0)
+    (x0, y0), x1, y1 = np.percentile(every, 5, axis=0), np.percentile(every[:, 0], 92), every[:, 1].max()
     near = curve[np.abs(curve[:, 0] - (x0 + x1) / 2) <= 0.6 * (x1 - x0) + 0.02, 1]
     top = max(y1, near.max() if len(near) else y1)
     pad = 0.15 * (top - y0) + 1e-4
@@ -163,7 +163,10 @@ def distances(by_method: Mapping[str, NDArray]) -> None:
         axis.step(flat, shares, where="post", color=colour, linestyle=dashes, linewidth=1.8, label=name)
         described.append(f"{name}: median {np.median(values):.1g}, largest {values.max():.2g}")
     axis.set(
-        xscale="log", xlabel="KL(policy, optimum) of one note, nats", ylabel="share of notes and seeds", ylim=(0, 1.02)
+        xscale="log",
+        xlabel="KL(policy, optimum) of one note, nats (at least $10^{-6}$)",
+        ylabel="share of notes and seeds",
+        ylim=(0, 1.02),
     )
     axis.legend(frameon=False, fontsize=9)
     _plain(axis)

@@ -14,8 +14,12 @@ def solution_1(rewards, scale):
     others = (rewards.sum(axis=1, keepdims=True) - rewards) / (G - 1)
     advantage = rewards - others
     if scale:
-        advantage = advantage / (rewards.std(axis=1, keepdims=True) + 1e-8)
+        advantage = advantage / (rewards.std(axis=1, keepdims=True) + 1e-4)
     return advantage
+
+
+def in_single_precision(rewards, scale):
+    return solution_1(rewards.astype(np.float32), scale)
 
 
 def from_the_mean(rewards, scale):
@@ -227,7 +231,7 @@ RETURNS = {checks.group_advantage: "array", checks.dpo_loss: "number", checks.kl
 CASES = [
     *(
         (checks.group_advantage, right)
-        for right in (solution_1, from_the_mean, row_by_row, by_a_matrix, in_torch_1, where_equal)
+        for right in (solution_1, from_the_mean, row_by_row, by_a_matrix, in_torch_1, where_equal, in_single_precision)
     ),
     *(
         (checks.dpo_loss, right)
@@ -254,6 +258,11 @@ MUTANTS = [
     (checks.group_advantage, with_baseline(lambda r: 0), "there is no baseline"),
     (checks.group_advantage, with_baseline(lambda r: r.max(axis=1, keepdims=True)), "not each reward minus the mean"),
     (checks.group_advantage, divides_by_zero, "row are equal"),
+    (
+        checks.group_advantage,
+        lambda r, scale: solution_1(r, False) / (r.std(1, keepdims=True) + 1e-17) if scale else solution_1(r, False),
+        "let it be about 1e-4",
+    ),
     (checks.group_advantage, divides_by_zero_exactly, "you divide by zero"),
     (checks.group_advantage, lambda r, scale: solution_1(r, True), "divide by the standard deviation always"),
     (checks.group_advantage, lambda r, scale: from_the_mean(r, True), "divide by the standard deviation always"),

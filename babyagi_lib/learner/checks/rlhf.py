@@ -18,7 +18,7 @@ def groups() -> list[Values]:
     """Rewards of groups, (prompts, answers): of several sizes, one of them square, one with a row of equal rewards."""
     draw = np.random.default_rng(0)
     drawn = [draw.normal(size=shape).round(2) for shape in ((3, 5), (4, 4), (2, 8))]
-    drawn[0][1] = 0.7  # all equal; the mean of five times .7 differs from .7 by rounding
+    drawn[0][1] = 0.81  # all equal; the mean of five times .81 differs from .81 by rounding
     return [*drawn, np.array([[1.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]])]
 
 
@@ -155,7 +155,7 @@ def group_advantage(attempt: Callable) -> str:
         if before:
             raise Wrong(
                 f"where all rewards of a row are equal, return 0; you return {one}. If you add a small number to the "
-                "deviation, let it be 1e-8 or more: the mean of equal numbers is rounded."
+                "deviation, let it be about 1e-4: the mean of equal numbers is rounded, and dividing makes that large."
             )
     row = next(
         number for number in range(len(rewards)) if not _advantage_close(found[[number]], rewards[[number]], scale)
