@@ -491,3 +491,11 @@ def test_a_policy_that_is_copied_keeps_its_reference():
     before = copy.deepcopy(policy.state_dict())
     preferences.learn_from_pairs(policy, torch.ones(3, 4, 4), beta=1.0, steps=3, rate=1.0)
     assert torch.equal(policy.state_dict()["scores"], before["scores"])
+
+
+@pytest.mark.parametrize(("method", "draws"), [("exact", 0), ("reinforce", 8), ("grpo", 8), ("ppo", 3)])
+def test_ppo_uses_its_answers_several_times_and_the_others_once(monkeypatch, method, draws):
+    drawn, draw = [], preferences.draw_answers
+    monkeypatch.setattr(preferences, "draw_answers", lambda *given: drawn.append(draw(*given)) or drawn[-1])
+    preferences.learn(Table(LOG), REWARD, method, beta=0.1, steps=8, rate=0.01, group=5, epochs=3)
+    assert [tuple(answers.shape) for answers in drawn] == [(3, 5)] * draws
