@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import interquartile_mean, over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 MARKERS = ("o", "s", "^", "D", "v")
@@ -46,7 +45,7 @@ def answer_bars(names: Sequence[str], panels: Mapping[str, NDArray], note: str) 
 
 def frontier_and_answers(
     curve: NDArray, here: tuple[float, float], names: Sequence[str], reference: NDArray, best: NDArray, beta: float
-) -> Figure:
+) -> Picture:
     """The frontier with the optimum of one beta on it, and what that optimum answers to one note.
 
     Args:
@@ -58,14 +57,14 @@ def frontier_and_answers(
         beta: the price of KL.
 
     Returns:
-        The figure, for `explore.explore`.
+        The figure and its description, for `explore.explore`.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), constrained_layout=True)
     left.plot(*curve.T, color=BLUE, linewidth=2)
     left.fill_between(*curve.T, curve[:, 1].max() + 0.02, color=GREY, alpha=0.15, linewidth=0)
     left.text(0.03, 0.95, "no policy is here", transform=left.transAxes, va="top", fontsize=9)
     left.plot(*here, "o", color=ORANGE, markersize=9)
-    left.plot(*curve[0], "s", color="black", markersize=6)
+    left.plot(*curve[0], "s", color=plt.rcParams["text.color"], markersize=6)
     left.annotate("reference", curve[0], textcoords="offset points", xytext=(8, -3), fontsize=9)
     left.set(xlabel="KL to the reference, nats", ylabel="expected reward", title=f"beta {beta:g}")
     places = np.arange(len(names))
@@ -76,7 +75,15 @@ def frontier_and_answers(
     right.set(xlabel="probability", xlim=(0, 1))
     right.legend(frameon=False, fontsize=9)
     _plain(left, right)
-    return figure
+    shares = [
+        f"{name} {before:.2f} and {after:.2f}" for name, before, after in zip(names, reference, best, strict=True)
+    ]
+    alt = (
+        f"Left: the frontier of reward against KL rises from {curve[0, 1]:.2f} at the reference to {curve[-1, 1]:.2f}; no "
+        f"policy is above it. The optimum for beta {beta:g} is at KL {here[0]:.2f} and reward {here[1]:.2f}. Right: "
+        f"probabilities of the answers to one note, of the reference and of that optimum: {', '.join(shares)}."
+    )
+    return Picture(figure, alt)
 
 
 def projections(groups: Sequence[int], means: Mapping[str, NDArray], halves: Mapping[str, NDArray]) -> None:
