@@ -1,4 +1,4 @@
-"""The optimal answer, computed from a world's table: what learning is compared with. Used by lesson 06.
+"""The optimal answer, computed from a world's table: what learning is compared with. Used by lessons 06 and 07.
 
 Notation as in Sutton & Barto (2018), http://incompleteideas.net/book/the-book-2nd.html: V(s) is the value of a state,
 Q(s, a) the value of an action in it, both as the expected sum of rewards, each discounted by gamma per step.
@@ -92,35 +92,37 @@ def value_iteration(mdp: MDP, gamma: float, tolerance: float = 1e-10) -> Solutio
         if policy is not None and np.array_equal(greedy, policy):
             break
         policy = greedy
-        V, _, next_bound = sweep(_solve(mdp, policy, gamma))
+        V, _, next_bound = sweep(policy_value(mdp, policy, gamma))
         if next_bound < bound:
             best, bound = V, next_bound
     return Solution(best, backup(mdp, best, gamma), sweeps, bound)
 
 
 def policy_value(mdp: MDP, policy: NDArray, gamma: float) -> NDArray:
-    """V of a policy that never changes, from the linear system V = r + gamma·P·V; (states,).
+    """V of policies that never change, from the linear system V = r + gamma·P·V; (..., states).
 
     Rounding errors are of the order of 1e-16/(1-gamma) of the largest value.
 
     Args:
         mdp: the world's table.
-        policy: the action in each state, (states,) of integers, or the probability of each, (states, actions).
+        policy: the action in each state, (states,) of integers, or the probability of each, (..., states, actions).
         gamma: the discount, at least 0 and below 1.
 
     Raises:
         ValueError: gamma is not a discount, or the policy is not one of this world.
     """
-    _contraction(mdp, gamma)
-    policy = np.asarray(policy)
-    if policy.ndim == 1:
-        _check_actions(mdp, policy)
-    elif policy.shape != (mdp.states, mdp.actions) or (policy < 0).any() or not np.allclose(policy.sum(axis=1), 1):
-        raise ValueError(
-            f"{mdp.name}: expected a policy of {mdp.states} actions, or of probabilities ({mdp.states}, {mdp.actions}) "
-            f"that sum to 1 in each state; it has the shape {policy.shape}"
-        )
-    return _solve(mdp, policy, gamma)
+    system, r = _system(mdp, policy, gamma)
+    return np.linalg.solve(system, r[..., None])[..., 0]
+
+
+def policy_visits(mdp: MDP, policy: NDArray, gamma: float) -> NDArray:
+    """How often an episode is in each state, where a visit after t steps counts gamma^t; (..., states).
+
+    These expected numbers mu solve mu = start + gamma·mu·P, the transposed system of `policy_value`, so that
+    mu·r = start·V. The arguments and errors are those of `policy_value`.
+    """
+    system, _ = _system(mdp, policy, gamma)
+    return np.linalg.solve(np.swapaxes(system, -1, -2), mdp.start[:, None])[..., 0]
 
 
 def expected_return(mdp: MDP, policies: NDArray, steps: int, gamma: float = 1.0) -> NDArray:
@@ -192,14 +194,25 @@ def _rounding(mdp: MDP, V: NDArray, gamma: float) -> float:
     return (mdp.probability.shape[2] + 3) * EPS * largest + TINY
 
 
-def _solve(mdp: MDP, policy: NDArray, gamma: float) -> NDArray:
-    chosen = np.eye(mdp.actions)[policy] if policy.ndim == 1 else policy
-    weight = chosen[:, :, None] * mdp.probability
-    r = (weight * mdp.reward).sum(axis=(1, 2))
-    P = np.zeros((mdp.states, mdp.states))
-    rows = np.broadcast_to(np.arange(mdp.states)[:, None, None], weight.shape)
-    np.add.at(P, (rows, mdp.next_state), weight * ~mdp.terminated)
-    return np.linalg.solve(np.eye(mdp.states) - gamma * P, r)
+def _system(mdp: MDP, policy: NDArray, gamma: float) -> tuple[NDArray, NDArray]:
+    """I - gamma·P, (..., states, states), and the expected rewards r, (..., states), of a policy that is checked here."""
+    _contraction(mdp, gamma)
+    policy = np.asarray(policy)
+    if policy.ndim == 1:
+        _check_actions(mdp, policy)
+        policy = np.eye(mdp.actions)[policy]
+    elif policy.shape[-2:] != (mdp.states, mdp.actions) or not (
+        (policy >= 0).all() and np.allclose(policy.sum(axis=-1), 1)
+    ):
+        raise ValueError(
+            f"{mdp.name}: expected a policy of {mdp.states} actions, or of probabilities ({mdp.states}, {mdp.actions}) "
+            f"that sum to 1 in each state; it has the shape {policy.shape}"
+        )
+    onward = np.zeros((mdp.states, mdp.actions, mdp.states))
+    state, action, _ = np.indices(mdp.probability.shape)
+    np.add.at(onward, (state, action, mdp.next_state), mdp.probability * ~mdp.terminated)
+    P = np.einsum("...sa,sat->...st", policy, onward)
+    return np.eye(mdp.states) - gamma * P, (policy * (mdp.probability * mdp.reward).sum(axis=2)).sum(axis=-1)
 
 
 def _check_actions(mdp: MDP, policies: NDArray) -> None:

@@ -1,0 +1,493 @@
+"""The exercises of lesson 07: an episode's gradient estimate, advantages, the clipped objective. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from babyagi_lib.learner.checks.answers import Wrong, array, rounded_to, side_by_side
+from babyagi_lib.learner.checks.verdict import exercise
+
+Values = NDArray[np.float64]
+Mistakes = Sequence[tuple[str, Callable[[Any], Values]]]
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # leaves room for an answer in single precision
+
+
+def _answers(attempt: Callable, cases: Sequence, expected: Callable[[Any], str]) -> list[Values]:
+    """The attempt's answer to every case, each of the shape of the right one."""
+    found = []
+    for case in cases:
+        given = [value.copy() if isinstance(value, np.ndarray) else value for value in astuple(case)]
+        answer = array(attempt(*given), expected(case))
+        if any(
+            not np.array_equal(now, value)
+            for now, value in zip(given, astuple(case), strict=True)
+            if isinstance(value, np.ndarray)
+        ):
+            raise Wrong("your function changes the arrays that it was given; work on copies.")
+        if answer.shape != case.right.shape:
+            raise Wrong(f"return {expected(case)}: the shape is {answer.shape}; it should be {case.right.shape}.")
+        found.append(answer)
+    return found
+
+
+def _judge(found: list[Values], cases: Sequence, mistakes: Mistakes, tell: Callable[[int, tuple], str]) -> None:
+    """Raise Wrong, with the mistake if it is a known one, unless all answers are right."""
+    off = [i for i, case in enumerate(cases) if not np.allclose(found[i], case.right, **CLOSE)]
+    if not off:
+        return
+    first = off[0]
+    wrong = np.where(
+        np.isclose(found[first], cases[first].right, **CLOSE), 0, np.abs(found[first] - cases[first].right)
+    )
+    said = tell(first, np.unravel_index(np.nanargmax(np.where(np.isnan(wrong), np.inf, wrong)), wrong.shape))
+    if any(not np.isfinite(answer).all() for answer in found):
+        raise Wrong("your answer holds NaN or infinity: is there a division by 0 or a logarithm of 0?" + said)
+    flat, right = (np.concatenate([v.ravel() for v in many]) for many in (found, [case.right for case in cases]))
+    if (decimals := rounded_to(flat, right)) is not None:
+        raise Wrong(f"you round to {decimals} decimals: return the numbers as they are." + said)
+    with np.errstate(all="ignore"):
+        for message, mistake in mistakes:
+            if all(np.allclose(answer, mistake(case), **CLOSE) for answer, case in zip(found, cases, strict=True)):
+                raise Wrong(message + said)
+    raise Wrong("this is not what the formula says." + said)
+
+
+# --- exercise 1: the estimate of one episode ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """A policy, (states, actions), and one episode that it played: three arrays of a number for each step."""
+
+    policy: Values
+    states: NDArray
+    actions: NDArray
+    rewards: Values
+    gamma: float
+
+    @property
+    def powers(self) -> Values:
+        """gamma^t for each step."""
+        return self.gamma ** np.arange(len(self.rewards))
+
+    @property
+    def taken(self) -> Values:
+        """1 at the action taken, 0 elsewhere, (steps, actions)."""
+        return np.eye(self.policy.shape[1])[self.actions]
+
+    @property
+    def score(self) -> Values:
+        """The derivative of log pi(a_t|s_t) by the logits of the state, (steps, actions)."""
+        return self.taken - self.policy[self.states]
+
+    def to_go(self, gamma: float | None = None) -> Values:
+        """What follows each step, its own reward included, (steps,)."""
+        return _backwards(self.rewards, self.gamma if gamma is None else gamma)
+
+    def total(self, weight: Values, rows: Values | None = None) -> Values:
+        """Sum of weight · rows (or of the score), each in the row of its state, (states, actions)."""
+        found = np.zeros(self.policy.shape)
+        np.add.at(found, self.states, weight[:, None] * (self.score if rows is None else rows))
+        return found
+
+    @property
+    def right(self) -> Values:
+        """The estimate, (states, actions)."""
+        return self.total(self.powers * self.to_go())
+
+
+def _backwards(values: Values, factor: float) -> Values:
+    """x_t + factor·x_(t+1) + factor²·x_(t+2) + ..., for each t."""
+    found, later = np.zeros(len(values)), 0.0
+    for t in range(len(values) - 1, -1, -1):
+        found[t] = later = values[t] + factor * later
+    return found
+
+
+def episodes() -> list[Episode]:
+    """Episodes in which states come again, the action taken is often not the likeliest, and rewards have both signs."""
+    draw, found = np.random.default_rng(3), []
+    for states, actions, steps, gamma in ((3, 2, 6, 0.9), (4, 3, 8, 0.5), (2, 4, 5, 0.8), (5, 2, 1, 0.7)):
+        policy = draw.dirichlet(np.ones(actions), size=states)
+        s, a = draw.integers(states, size=steps), draw.integers(actions, size=steps)
+        s[-1], a[0] = s[0], policy[s[0]].argmin()
+        found.append(Episode(policy, s, a, draw.normal(size=steps).round(1) + 1.5, gamma))
+    return found
+
+
+@exercise
+def score_estimate(estimate: Callable) -> str:
+    """Check `estimate(policy, states, actions, rewards, gamma)`: REINFORCE's estimate from one episode."""
+    cases = episodes()
+    found = _answers(estimate, cases, lambda case: f"one number for each state and action, {case.policy.shape}")
+
+    def tell(i: int, entry: tuple) -> str:
+        one, other = side_by_side(found[i][entry], cases[i].right[entry])
+        return (
+            f" In an episode of {len(cases[i].rewards)} steps, gamma {cases[i].gamma}, you return {one} for state "
+            f"{entry[0]} and action {entry[1]}; {other} is right."
+        )
+
+    _judge(found, cases, ESTIMATE_MISTAKES, tell)
+    return f"{len(cases)} episodes, with states that come again, all as the formula says."
+
+
+def _overwritten(case: Episode) -> Values:
+    """NumPy's += with repeated indices: of several steps in one state, only the last counts."""
+    found = np.zeros(case.policy.shape)
+    found[case.states] += (case.powers * case.to_go())[:, None] * case.score
+    return found
+
+
+def _overwritten_in_two(case: Episode) -> Values:
+    found, weight = np.zeros(case.policy.shape), case.powers * case.to_go()
+    found[case.states, case.actions] += weight
+    found[case.states] -= weight[:, None] * case.policy[case.states]
+    return found
+
+
+ESTIMATE_MISTAKES: list[tuple[str, Callable[[Episode], Values]]] = [
+    ("the sign is wrong: the estimate points uphill, so that a step along it raises the return.", lambda e: -e.right),
+    (
+        "you use the likeliest action where the action that was taken is needed: the estimate is about what happened "
+        "(no argmax).",
+        lambda e: e.total(
+            e.powers * e.to_go(),
+            np.eye(e.policy.shape[1])[e.policy[e.states].argmax(axis=1)] - e.policy[e.states],
+        ),
+    ),
+    (
+        "the action's own reward is missing: what follows step t begins with r_t.",
+        lambda e: e.total(e.powers * (e.to_go() - e.rewards)),
+    ),
+    (
+        "the action's own reward is missing: what follows step t begins with r_t.",
+        lambda e: e.total(e.powers * np.append(e.to_go()[1:], 0)),
+    ),
+    (
+        "discounted twice: gamma^t belongs once before the return that follows, and that return counts from its own "
+        "step on.",
+        lambda e: e.total(e.powers**2 * e.to_go()),
+    ),
+    ("gamma^t is missing: a step counts the less, the later it comes.", lambda e: e.total(e.to_go())),
+    ("gamma is missing: nothing is discounted.", lambda e: e.total(e.to_go(1.0))),
+    (
+        "the rewards that follow are not discounted: r_(t+1) counts gamma times, r_(t+2) gamma² times.",
+        lambda e: e.total(e.powers * e.to_go(1.0)),
+    ),
+    (
+        "you give every step the whole return. That is unbiased, too, but noisier: count only the rewards from the step "
+        "on.",
+        lambda e: e.total(np.full(len(e.rewards), e.to_go()[0])),
+    ),
+    (
+        "you give every step the whole return, and gamma^t on top of it: count the rewards from the step on.",
+        lambda e: e.total(e.powers * e.to_go()[0]),
+    ),
+    (
+        "only the next reward counts: an action also earns what comes later.",
+        lambda e: e.total(e.powers * e.rewards),
+    ),
+    (
+        "you add up the rewards up to the step; what follows it is needed. Go through the rewards backwards.",
+        lambda e: e.total(e.powers * np.cumsum(e.rewards)),
+    ),
+    (
+        "you add up the rewards up to the step; what follows it is needed. Go through the rewards backwards.",
+        lambda e: e.total(np.cumsum(e.powers * e.rewards)),
+    ),
+    (
+        "the policy is not subtracted: the score is 1 at the action taken, minus pi(a|s) at every action of the state.",
+        lambda e: e.total(e.powers * e.to_go(), e.taken),
+    ),
+    (
+        "that is the derivative of pi(a|s); the derivative of its logarithm is needed: 1 at the action taken, minus "
+        "pi(a|s).",
+        lambda e: e.total(e.powers * e.to_go(), e.score * e.policy[e.states, e.actions][:, None]),
+    ),
+    (
+        "that is the derivative by the probability, 1/pi; the derivative by the logits is needed: 1 at the action taken, "
+        "minus pi(a|s).",
+        lambda e: e.total(e.powers * e.to_go(), e.taken / e.policy[e.states]),
+    ),
+    (
+        "you take the mean over the steps; the estimate is their sum.",
+        lambda e: e.right / len(e.rewards),
+    ),
+    (
+        "a state that comes again counts only once: NumPy's += with repeated indices keeps the last. Use a loop, or "
+        "np.add.at.",
+        _overwritten,
+    ),
+    (
+        "a state that comes again counts only once: NumPy's += with repeated indices keeps the last. Use a loop, or "
+        "np.add.at.",
+        _overwritten_in_two,
+    ),
+]
+
+
+# --- exercise 2: generalised advantage estimation -----------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Rewards and the critic's values along one episode, (steps,) each, and whether the world ended it."""
+
+    rewards: Values
+    values: Values
+    next_values: Values
+    terminated: bool
+    gamma: float
+    lam: float
+
+    def advantages(
+        self, *, ended: bool | None = None, gamma: float | None = None, decay: float | None = None, then: Any = None
+    ) -> Values:
+        """Advantages where the episode ended or not, with another gamma in delta, factor of the sum, or next values."""
+        ended, gamma = self.terminated if ended is None else ended, self.gamma if gamma is None else gamma
+        then = np.array(self.next_values if then is None else then)
+        then[-1] *= not ended
+        return _backwards(self.rewards + gamma * then - self.values, self.gamma * self.lam if decay is None else decay)
+
+    @property
+    def right(self) -> Values:
+        """The advantages, (steps,)."""
+        return self.advantages()
+
+
+def stretches() -> list[Stretch]:
+    """Terminated and truncated episodes of several lengths; the value after the last step is never 0."""
+    draw, found = np.random.default_rng(5), []
+    settings = (
+        (5, True, 0.9, 0.8),
+        (6, False, 0.9, 0.6),
+        (1, False, 0.8, 0.5),
+        (1, True, 0.5, 0.7),
+        (7, False, 0.6, 0.9),
+    )
+    for steps, terminated, gamma, lam in settings:
+        V = draw.normal(size=steps + 1).round(1) + 2.5
+        found.append(Stretch(draw.normal(size=steps).round(1) + 0.5, V[:-1], V[1:], terminated, gamma, lam))
+    return found
+
+
+@exercise
+def advantages(estimate: Callable) -> str:
+    """Check `estimate(rewards, values, next_values, terminated, gamma, lam)`: one advantage for each step."""
+    cases = stretches()
+    found = _answers(estimate, cases, lambda case: f"one advantage for each of the {len(case.rewards)} steps")
+
+    def tell(i: int, entry: tuple) -> str:
+        case, (one, other) = cases[i], side_by_side(found[i][entry], cases[i].right[entry])
+        how = "that the world ended" if case.terminated else "that a time limit cut"
+        return (
+            f" In an episode of {len(case.rewards)} steps {how}, gamma {case.gamma} and lambda {case.lam}, you return "
+            f"{one} for step {entry[0]}; {other} is right."
+        )
+
+    _judge(found, cases, ADVANTAGE_MISTAKES, tell)
+    return f"{len(cases)} episodes, ended by the world and cut by a time limit, all as the formula says."
+
+
+def _forwards(case: Stretch) -> Values:
+    delta = case.advantages(decay=0.0)
+    return _backwards(delta[::-1], case.gamma * case.lam)[::-1]
+
+
+ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Stretch], Values]]] = [
+    (
+        "you take the time limit for an end: after a cut the next state still has its value. Only a termination sets it "
+        "to 0.",
+        lambda c: c.advantages(ended=True),
+    ),
+    (
+        "the world ended the episode, but you still count the value of what follows.",
+        lambda c: c.advantages(ended=False),
+    ),
+    (
+        "terminated is the wrong way round: after a termination nothing follows, after a cut the value counts.",
+        lambda c: c.advantages(ended=not c.terminated),
+    ),
+    (
+        "if the world ended the episode, only the value after the last step is 0, not those before.",
+        lambda c: c.advantages(then=c.next_values * (not c.terminated)),
+    ),
+    (
+        "lambda is missing: the later terms shrink by gamma·lambda per step.",
+        lambda c: c.advantages(decay=c.gamma),
+    ),
+    (
+        "gamma is missing in the sum: the later terms shrink by gamma·lambda per step, not by lambda alone.",
+        lambda c: c.advantages(decay=c.lam),
+    ),
+    (
+        "gamma is missing: the value of the next state is discounted.",
+        lambda c: c.advantages(gamma=1.0),
+    ),
+    (
+        "gamma is missing everywhere: it discounts the next value, and the later terms.",
+        lambda c: c.advantages(gamma=1.0, decay=c.lam),
+    ),
+    (
+        "gamma and lambda are mixed up: the next value is discounted by gamma.",
+        lambda c: c.advantages(gamma=c.lam),
+    ),
+    (
+        "that is the first term alone: add the later ones, each gamma·lambda times the one after it.",
+        lambda c: c.advantages(decay=0.0),
+    ),
+    (
+        "the value of the state is not subtracted: an advantage says how much better than expected.",
+        lambda c: _backwards(c.advantages(decay=0.0) + c.values, c.gamma * c.lam),
+    ),
+    (
+        "that is the target for the critic, A + V; the advantage alone is asked for.",
+        lambda c: c.right + c.values,
+    ),
+    (
+        "you go forwards: an advantage is made of this step and the later ones, so begin at the last step.",
+        _forwards,
+    ),
+    (
+        "the last step is left out: its advantage is its delta.",
+        lambda c: np.append(_backwards(c.advantages(decay=0.0)[:-1], c.gamma * c.lam), 0),
+    ),
+    (
+        "you use the value of the state twice; the target needs that of the next state.",
+        lambda c: c.advantages(then=c.values),
+    ),
+    (
+        "the sign is wrong: an action that turned out better than expected has a positive advantage.",
+        lambda c: -c.right,
+    ),
+    (
+        "the terms are weighted by 1 - lambda: that is for the weights of n-step returns; in the sum of deltas it is "
+        "gone.",
+        lambda c: (1 - c.lam) * c.right,
+    ),
+    (
+        "gamma^t is not part of an advantage: it belongs to the estimate of the gradient.",
+        lambda c: c.gamma ** np.arange(len(c.rewards)) * c.right,
+    ),
+    (
+        "the advantages are normalised: return them as they are.",
+        lambda c: (c.right - c.right.mean()) / (c.right.std() + 1e-8),
+    ),
+    (
+        "the advantages are normalised: return them as they are.",
+        lambda c: c.right - c.right.mean(),
+    ),
+]
+
+
+# --- exercise 3: the clipped objective ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Log-probabilities of actions under the new and the old policy, and their advantages, (steps,) each."""
+
+    log_new: Values
+    log_old: Values
+    advantages: Values
+    epsilon: float
+
+    @property
+    def ratio(self) -> Values:
+        """How many times as likely the action is now."""
+        return np.exp(self.log_new - self.log_old)
+
+    def term(self, ratio: Values | None = None, low: float = 1.0, high: float = 1.0, pick: Any = np.minimum) -> Values:
+        """The objective with another ratio, without one of the bounds (0), or with another choice."""
+        r, A = self.ratio if ratio is None else ratio, self.advantages
+        clipped = np.clip(r, 1 - self.epsilon if low else -np.inf, 1 + self.epsilon if high else np.inf)
+        return pick(r * A, clipped * A)
+
+    @property
+    def right(self) -> Values:
+        """The objective of each step, (steps,)."""
+        return self.term()
+
+
+def steps() -> list[Steps]:
+    """Ratios below, within and above the bounds, each with good and with bad actions."""
+    draw, found = np.random.default_rng(7), []
+    for epsilon in (0.2, 0.1):
+        ratio = np.repeat([0.5, 0.75, 0.97, 1.0, 1.06, 1.3, 1.9], 2) * draw.uniform(0.98, 1.02, 14)
+        log_old = np.log(draw.uniform(0.1, 0.45, 14))
+        A = np.tile([1.0, -1.0], 7) * draw.uniform(0.4, 2.0, 14)
+        found.append(Steps(np.log(ratio) + log_old, log_old, A, epsilon))
+    return found
+
+
+@exercise
+def clipped_objective(objective: Callable) -> str:
+    """Check `objective(log_new, log_old, advantages, epsilon)`: PPO's clipped objective of each step."""
+    cases = steps()
+    found = _answers(objective, cases, lambda case: f"the objective of each of the {len(case.log_new)} steps")
+
+    def tell(i: int, entry: tuple) -> str:
+        case, (one, other) = cases[i], side_by_side(found[i][entry], cases[i].right[entry])
+        return (
+            f" With the ratio {case.ratio[entry]:.3f}, the advantage {case.advantages[entry]:.3f} and epsilon "
+            f"{case.epsilon}, you return {one}; {other} is right."
+        )
+
+    _judge(found, cases, CLIP_MISTAKES, tell)
+    return "ratios below, within and above the bounds, for good and for bad actions, all as the formula says."
+
+
+CLIP_MISTAKES: list[tuple[str, Callable[[Steps], Values]]] = [
+    (
+        "you take the larger of the two: the objective is the smaller, so that it never promises too much.",
+        lambda c: c.term(pick=np.maximum),
+    ),
+    ("nothing is clipped: that is the ratio times the advantage.", lambda c: c.ratio * c.advantages),
+    (
+        "you always use the clipped ratio: take the smaller of the clipped and the unclipped product, or a mistake that "
+        "went too far could never be taken back.",
+        lambda c: np.clip(c.ratio, 1 - c.epsilon, 1 + c.epsilon) * c.advantages,
+    ),
+    ("there is no bound below: a bad action may not be made less likely without end.", lambda c: c.term(low=0)),
+    ("there is no bound above: a good action may not be made more likely without end.", lambda c: c.term(high=0)),
+    ("the ratio is upside down: new over old.", lambda c: c.term(1 / c.ratio)),
+    (
+        "that is the logarithm of the ratio: the ratio is exp(log_new - log_old).",
+        lambda c: c.term(c.log_new - c.log_old),
+    ),
+    (
+        "divide the probabilities, not their logarithms: the ratio is exp(log_new - log_old).",
+        lambda c: c.term(c.log_new / c.log_old),
+    ),
+    ("the old policy is missing: the ratio is exp(log_new - log_old).", lambda c: c.term(np.exp(c.log_new))),
+    (
+        "the sign of the advantage is lost: a bad action has to become less likely.",
+        lambda c: np.minimum(c.ratio, np.clip(c.ratio, 1 - c.epsilon, 1 + c.epsilon)) * np.abs(c.advantages),
+    ),
+    (
+        "the smaller ratio is chosen before the advantage's sign is known: for a bad action the smaller product has the "
+        "larger ratio. Multiply first.",
+        lambda c: np.minimum(c.ratio, 1 + c.epsilon) * c.advantages,
+    ),
+    (
+        "the smaller ratio is chosen before the advantage's sign is known: for a bad action the smaller product has the "
+        "larger ratio. Multiply first.",
+        lambda c: np.minimum(c.ratio, np.clip(c.ratio, 1 - c.epsilon, 1 + c.epsilon)) * c.advantages,
+    ),
+    (
+        "the ratio is clipped around 0; it should be clipped around 1, from 1 - epsilon to 1 + epsilon.",
+        lambda c: np.minimum(c.ratio * c.advantages, np.clip(c.ratio, -c.epsilon, c.epsilon) * c.advantages),
+    ),
+    (
+        "you clip the product; clip the ratio, and multiply then.",
+        lambda c: np.minimum(c.ratio * c.advantages, np.clip(c.ratio * c.advantages, 1 - c.epsilon, 1 + c.epsilon)),
+    ),
+    ("that is the loss: the objective, which is to be made large, has the other sign.", lambda c: -c.right),
+    ("the advantages are missing.", lambda c: np.clip(c.ratio, 1 - c.epsilon, 1 + c.epsilon)),
+]
