@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import cProfile
 import os
-import pstats
 import statistics
 import tempfile
 import time
@@ -33,6 +32,7 @@ import growth
 import numpy as np
 import results
 import torch
+from profiling import hottest
 from torch import Tensor
 
 from babyagi_course.measured import Aim
@@ -61,7 +61,7 @@ class Setting:
     """Notes, rewards and pairs, and the folder with the reference: the same in every process.
 
     Args:
-        folder: of the model, as GPT-2 with its tokenizer and as lesson 09's GPT; None makes only the data.
+        folder: of the model, as GPT-2 with its tokenizer and as lesson 09's GPT; see `make_reference`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -151,7 +151,7 @@ def as_gpt2(model: gpt.GPT) -> Any:
     for name, weight in weights.items():
         part, _, kind = name.rpartition(".")
         there = made.transformer.get_parameter(f"{names[part]}.{kind}")
-        there.data.copy_(weight.T if there.shape != weight.shape or "c_" in names[part] and kind == "weight" else weight)
+        there.data.copy_(weight.T if "c_" in names[part] and kind == "weight" else weight)
     return made.eval()
 
 
@@ -320,20 +320,11 @@ def one_run(side: str, method: str, folder: Path, steps: int) -> dict[str, float
 
 
 def profiled(side: str, method: str, folder: Path, steps: int) -> list[dict]:
-    """Where the time of a run goes: the functions that take most of it themselves, with their share of the whole."""
+    """Where the time of a run goes."""
     training, _ = SIDES[side](method, Setting(folder), steps)
     watch = cProfile.Profile()
     watch.runcall(training)
-    stats = pstats.Stats(watch)
-    spent = sorted(((row[2], name) for name, row in stats.stats.items()), reverse=True)
-    return [{"function": named(name), "share": round(own / stats.total_tt, 3)} for own, name in spent[:8]]
-
-
-def named(function: tuple[str, int, str]) -> str:
-    """A function of a profile in words, such as "optimizer.py: step"."""
-    file, _, name = function
-    builtin = name.removeprefix("<built-in method ").removeprefix("<method ").removesuffix(">")
-    return builtin if file == "~" else f"{Path(file).name}: {name}"
+    return hottest(watch)
 
 
 def summary(found: dict[tuple[str, str], list[dict[str, float]]]) -> list[dict]:
