@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import pstats
+import re
 from pathlib import Path
 
 
@@ -15,7 +16,10 @@ def hottest(watch: cProfile.Profile) -> list[dict]:
 
 
 def named(function: tuple[str, int, str]) -> str:
-    """A function of a profile in words, such as "optimizer.py: step"."""
+    """A function of a profile in words, such as "optimizer.py: step" or "torch._C._EngineBase.run_backward"."""
     file, _, name = function
-    builtin = name.removeprefix("<built-in method ").removeprefix("<method ").removesuffix(">")
-    return builtin if file == "~" else f"{Path(file).name}: {name}"
+    if file != "~":
+        return f"{Path(file).name}: {name}"
+    if method := re.fullmatch(r"<method '(\w+)' of '([\w.]+)' objects>", name):
+        return f"{method[2]}.{method[1]}"
+    return name.removeprefix("<built-in method ").removesuffix(">")

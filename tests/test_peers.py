@@ -253,7 +253,14 @@ def test_trls_side_learns_the_same(folder, method, monkeypatch):
 
 
 def turn(speed, memory=5.0):
-    return {"steps_per_second": speed, "memory_mb": memory, "reward": 0.5, "kl": 0.1, "objective": 0.4}
+    return {
+        "steps_per_second": speed,
+        "memory_mb": memory,
+        "process_mb": 300.0,
+        "reward": 0.5,
+        "kl": 0.1,
+        "objective": 0.4,
+    }
 
 
 def test_a_ratio_compares_runs_of_the_same_turn():
@@ -264,14 +271,14 @@ def test_a_ratio_compares_runs_of_the_same_turn():
 
 def test_a_missed_aim_names_what_takes_the_time():
     runs = [
-        {"name": f"{method}, {side}", "ratio": 5.0} | turn(5.0 if side == "ours" else 1.0)
+        {"name": f"{method}, {side}", "ratio": 5.0} | turn(*((5.0, 1.0) if side == "ours" else (1.0, 5.0)))
         for method in preferences.METHODS
         for side in preferences.SIDES
     ]
     result = {"runs": runs, "profiles": {f"{method}, ours": PROFILE for method in preferences.METHODS}}
     assert [aim.met for aim in preferences.aims(result)] == [True] * 4
     slower = copy.deepcopy(result)
-    slower["runs"][0] |= {"ratio": 4.9, "memory_mb": 6.0}
+    slower["runs"][0] |= {"ratio": 4.9, "memory_mb": 1.1}
     speed, memory, *others = preferences.aims(slower)
     assert not speed.met and "mm 50%" in speed.hindrance and not memory.met and memory.hindrance
     assert all(aim.met and not aim.hindrance for aim in others)
@@ -284,3 +291,5 @@ def test_a_profile_names_the_function_that_takes_the_time():
     watch.runcall(lambda: [time.sleep(0.01), sorted(range(10))])
     first, *_ = profiling.hottest(watch)
     assert first["function"] == "time.sleep" and first["share"] > 0.8
+    assert profiling.named(("~", 0, "<method 'add' of 'torch._C.TensorBase' objects>")) == "torch._C.TensorBase.add"
+    assert profiling.named(("/a/b/adam.py", 7, "step")) == "adam.py: step"
