@@ -583,6 +583,7 @@ def aim(task: str, target: str, peer: str, other: dict, mine: dict, profile: lis
     sooner = math.inf if there is None else 0.0 if here is None else there / here
     met = faster >= TIMES and here is not None and sooner >= TIMES
     spent = ", ".join(f"{entry['function']} {entry['share']:.0%}" for entry in profile[:4])
+    together = " Runs side by side end together, so the slowest of them sets the time." if faster >= TIMES else ""
     return Aim(
         f"{task}, steps/s and seconds to {target}",
         peer,
@@ -591,7 +592,7 @@ def aim(task: str, target: str, peer: str, other: dict, mine: dict, profile: lis
         f"{results.times(faster)}, {results.times(sooner) if 0 < sooner < math.inf else 'not both got there'}",
         f"{TIMES}× both",
         met,
-        "" if met else f"A profile of our loop: {spent}.",
+        "" if met else f"A profile of our loop: {spent}.{together}",
     )
 
 

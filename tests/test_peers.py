@@ -109,7 +109,8 @@ def test_an_aim_is_met_by_speed_and_by_arriving(mine, other, met, ratio):
     ours = {"steps_per_second": 500, "seconds_for_each_that_got_there": 2.0} | mine
     found = agents.aim("t", "a return", "a peer", ROW | other, ours, PROFILE)
     assert (found.met, found.ratio) == (met, ratio)
-    assert found.hindrance == ("" if met else "A profile of our loop: mm 50%.")
+    assert found.hindrance.startswith("" if met else "A profile of our loop: mm 50%.") and bool(found.hindrance) != met
+    assert ("slowest" in found.hindrance) == (not met and ours["steps_per_second"] >= 500)
 
 
 def test_the_conveyor_that_the_others_play_is_the_conveyor():
