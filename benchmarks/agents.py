@@ -501,7 +501,7 @@ def tasks(tiny: bool) -> list[Task]:
             0.9,
             "90% of V*",
             lambda model: share_of_optimum(probabilities(model), PPO_GAMMA),
-            every=size(4096, 1024),
+            every=size(2048, 1024),
             most=size(200_000, 1024),
             peers={SB3: sb3_ppo},
             ours=partial(our_ppo, size(250, 3)),
@@ -552,6 +552,10 @@ def row(task: Task, side: str, turns: list[list[Curve]]) -> dict[str, Any]:
         found = [curve.reached(task.goal) for curve in curves]
         arrived += [there for there in found if there]
         spent += max(there[1] if there else curve.whole[1] for there, curve in zip(found, curves, strict=True))
+    times = {}
+    if arrived:
+        times["steps_until_there"] = round(statistics.median(there[0] for there in arrived))
+        times["seconds_for_each_that_got_there"] = round(spent / len(arrived), 3)
     rate = statistics.median(rates)
     updates = (
         {} if task.worlds is None else {"updates_per_second": round(rate if side in task.peers else rate / task.worlds)}
@@ -561,8 +565,7 @@ def row(task: Task, side: str, turns: list[list[Curve]]) -> dict[str, Any]:
         "steps_per_second": round(rate),
         **updates,
         "got_there": f"{len(arrived)} of {sum(map(len, turns))}",
-        "steps_until_there": round(statistics.median(there[0] for there in arrived)) if arrived else None,
-        "seconds_for_each_that_got_there": round(spent / len(arrived), 3) if arrived else None,
+        **times,
         "best_score": round(float(statistics.median(max(curve.scores) for curves in turns for curve in curves)), 3),
     }
 
@@ -579,7 +582,7 @@ def aims(result: dict) -> Iterator[Aim]:
 
 def aim(task: str, target: str, peer: str, other: dict, mine: dict, profile: list[dict]) -> Aim:
     faster = mine["steps_per_second"] / other["steps_per_second"]
-    here, there = mine["seconds_for_each_that_got_there"], other["seconds_for_each_that_got_there"]
+    here, there = (found.get("seconds_for_each_that_got_there") for found in (mine, other))
     sooner = math.inf if there is None else 0.0 if here is None else there / here
     met = faster >= TIMES and here is not None and sooner >= TIMES
     spent = ", ".join(f"{entry['function']} {entry['share']:.0%}" for entry in profile[:4])
@@ -598,7 +601,7 @@ def aim(task: str, target: str, peer: str, other: dict, mine: dict, profile: lis
 
 def measured_of(found: dict) -> str:
     """Steps a second and seconds of a row, in words."""
-    seconds = found["seconds_for_each_that_got_there"]
+    seconds = found.get("seconds_for_each_that_got_there")
     return f"{found['steps_per_second']:,}, " + ("not reached" if seconds is None else f"{seconds:.3g} s")
 
 

@@ -80,7 +80,8 @@ def test_seconds_are_those_until_all_runs_have_got_there_or_given_up():
     failing = agents.row(task(), "a side", [[early, never], [late, never]])
     assert failing["seconds_for_each_that_got_there"] == 4.0 and failing["got_there"] == "2 of 4"
     nobody = agents.row(task(), "a side", [[never]])
-    assert nobody["seconds_for_each_that_got_there"] is None and nobody["best_score"] == 0.5
+    assert nobody["got_there"] == "0 of 1" and nobody["best_score"] == 0.5
+    assert "seconds_for_each_that_got_there" not in nobody and agents.measured_of(nobody).endswith("not reached")
 
 
 def test_updates_are_counted_where_one_follows_the_steps_of_many_worlds():
