@@ -335,7 +335,7 @@ class ConveyorEnv(gymnasium.Env):
 
 
 def conveyor_env() -> gymnasium.Env:
-    return gymnasium.wrappers.TimeLimit(ConveyorEnv(), conveyor.Conveyor.limit)
+    return gymnasium.wrappers.TimeLimit(ConveyorEnv(), conveyor.Conveyor().limit)
 
 
 def pendulum_env() -> gymnasium.Env:

@@ -134,8 +134,8 @@ def test_the_conveyor_that_the_others_play_is_the_conveyor():
     assert np.std(steps) == pytest.approx(conveyor.NOISE, rel=0.1)
     limited = agents.conveyor_env()
     limited.reset(seed=0)
-    ends = [limited.step(np.zeros(1))[2:4] for _ in range(conveyor.Conveyor.limit)]
-    assert ends == [(False, False)] * (conveyor.Conveyor.limit - 1) + [(False, True)]
+    ends = [limited.step(np.zeros(1))[2:4] for _ in range(conveyor.Conveyor().limit)]
+    assert ends == [(False, False)] * (conveyor.Conveyor().limit - 1) + [(False, True)]
 
 
 def test_our_steps_are_those_that_were_played():
