@@ -58,6 +58,8 @@ bench: .venv/ready  ## measure against what people would use instead (hours, not
 	$(BIN)/python benchmarks/fewshot_banking77.py $(DATA)/banking77 build/fewshot_banking77.jsonl --minutes 120
 	$(BIN)/python benchmarks/in_context.py build/in_context 1800
 	$(BIN)/python benchmarks/q_learning.py
+	$(BIN)/python benchmarks/agents.py
+	$(BIN)/python benchmarks/preferences.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/whole_course.py
 	$(BIN)/python benchmarks/table.py

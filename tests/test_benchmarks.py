@@ -167,6 +167,30 @@ RESULTS = {  # every aim just met
             }
         ]
     },
+    "agents": {
+        "targets": {"DQN, FrozenLake": "90% of V*"},
+        "profiles": {"DQN, FrozenLake": [{"function": "mm", "share": 0.5}]},
+        "runs": [
+            {"name": f"DQN, FrozenLake, {side}", "steps_per_second": steps, "seconds_for_each_that_got_there": seconds}
+            for side, steps, seconds in (
+                ("stable-baselines3", 100, 10.0),
+                ("a single-file loop", 200, 5.0),
+                ("ours, side by side", 1000, 1.0),
+                ("ours, one run", 100, 10.0),
+            )
+        ],
+    },
+    "preferences": {
+        "profiles": {f"{method}, ours": [{"function": "mm", "share": 0.5}] for method in ("GRPO", "DPO")},
+        "runs": [
+            row
+            for method in ("GRPO", "DPO")
+            for row in (
+                {"name": f"{method}, ours", "steps_per_second": 50, "memory_mb": 10, "ratio": 5.0},
+                {"name": f"{method}, TRL", "steps_per_second": 10, "memory_mb": 50},
+            )
+        ],
+    },
     "startup": {
         "settings": {"aimed": startup.AIMED},
         "runs": [
@@ -203,7 +227,7 @@ def aims_in(folder: Path) -> list[measured.Aim]:
 
 def test_the_aims_of_made_up_results_are_met(tmp_path):
     found = aims_in(folder_of(RESULTS, tmp_path))
-    assert [aim.met for aim in found] == [True] * 16
+    assert [aim.met for aim in found] == [True] * 22
     by_work = {aim.work: aim for aim in found}
     tuning = by_work["fine-tuning on CoNLL-2003, three epochs, tokens/s and F1"]
     assert tuning.theirs == "100, 0.870" and tuning.ratio == "8.0×"
@@ -229,6 +253,10 @@ def test_the_aims_of_made_up_results_are_met(tmp_path):
         ("fewshot_banking77", ["runs", 2, "accuracy"], 0.79, "77 intents"),
         ("q_learning", ["runs", 0, "ratio"], 19.9, "Q-learning, Taxi"),
         ("q_learning", ["runs", 0, "together_updates_per_second"], 999_000, "Q-learning, Taxi"),
+        ("agents", ["runs", 0, "steps_per_second"], 201, "DQN, FrozenLake"),
+        ("agents", ["runs", 1, "seconds_for_each_that_got_there"], 4.9, "DQN, FrozenLake"),
+        ("preferences", ["runs", 0, "ratio"], 4.9, "GRPO on a small GPT, steps/s"),
+        ("preferences", ["runs", 2, "memory_mb"], 10.1, "DPO on a small GPT, memory"),
         ("startup", ["runs", 2, "more_than_torch"], 0.11, "import babyagi_lib"),
         ("startup", ["runs", 3, "more_than_torch"], 0.11, "import babyagi_lib.training.loop"),
         ("startup", ["runs", 4, "seconds"], 0.3, "help of the tool"),
