@@ -122,6 +122,76 @@ def changes_the_rewards(policy, states, actions, rewards, gamma):
     return estimated(lambda G, g: powers(G, g) * G)(policy, states, actions, rewards, gamma)
 
 
+def overwrites(policy, states, actions, rewards, gamma):
+    found = np.zeros(policy.shape)
+    for t, weight in enumerate(weights(rewards, gamma)):
+        found[states[t]] = -weight * policy[states[t]]
+        found[states[t], actions[t]] += weight
+    return found
+
+
+def subtracts_everywhere(policy, states, actions, rewards, gamma):
+    found = np.zeros(policy.shape)
+    for t, weight in enumerate(weights(rewards, gamma)):
+        found -= weight * policy
+        found[states[t], actions[t]] += weight
+    return found
+
+
+def first_visits_only(policy, states, actions, rewards, gamma):
+    found, seen = np.zeros(policy.shape), set()
+    for t, weight in enumerate(weights(rewards, gamma)):
+        if states[t] not in seen:
+            found[states[t]] -= weight * policy[states[t]]
+            found[states[t], actions[t]] += weight
+        seen.add(states[t])
+    return found
+
+
+def softmax_again(policy, *given):
+    powers_of_e = np.exp(policy)
+    return estimate(powers_of_e / powers_of_e.sum(axis=1, keepdims=True), *given)
+
+
+def mean_of_visits(policy, states, *given):
+    visits = np.bincount(states, minlength=len(policy))
+    return estimate(policy, states, *given) / np.maximum(visits, 1)[:, None]
+
+
+def centred(rewards, gamma):
+    return to_go(rewards, gamma) - to_go(rewards, gamma).mean()
+
+
+def normalised(rewards, gamma):
+    return centred(rewards, gamma) / (to_go(rewards, gamma).std() + 1e-8)
+
+
+def with_outer_products(policy, states, actions, rewards, gamma):
+    weight = np.cumsum((powers(rewards, gamma) * rewards)[::-1])[::-1]
+    rows, entries = np.eye(len(policy)), np.eye(policy.shape[1])
+    return sum(w * np.outer(rows[s], entries[a] - policy[s]) for w, s, a in zip(weight, states, actions, strict=True))
+
+
+def by_jacobian(policy, states, actions, rewards, gamma):
+    weight = torch.tensor(weights(rewards, gamma))
+
+    def surrogate(theta):
+        return (weight * torch.log_softmax(theta, 1)[states, actions]).sum()
+
+    return torch.autograd.functional.jacobian(surrogate, torch.tensor(policy).log())
+
+
+def read_only(right):
+    """The same answer, in an array that cannot be written to."""
+
+    def other(*given):
+        found = np.asarray(right(*given))
+        found.setflags(write=False)
+        return found
+
+    return other
+
+
 def gae(rewards, values, next_values, terminated, gamma, lam):
     found, later = np.zeros(len(rewards)), 0.0
     for t in reversed(range(len(rewards))):
@@ -216,6 +286,66 @@ def gae_changes_values(rewards, values, next_values, terminated, gamma, lam):
     return gae(rewards, values, next_values / gamma, False, gamma, lam)
 
 
+def deltas(rewards, values, next_values, terminated, gamma):
+    return rewards + gamma * np.append(next_values[:-1], 0 if terminated else next_values[-1]) - values
+
+
+def gae_by_solving(rewards, values, next_values, terminated, gamma, lam):
+    steps = len(rewards)
+    system = np.eye(steps) - gamma * lam * np.eye(steps, k=1)
+    return np.linalg.solve(system, deltas(rewards, values, next_values, terminated, gamma))
+
+
+def gae_in_place(rewards, values, next_values, terminated, gamma, lam):
+    found = deltas(rewards, values, next_values, terminated, gamma)
+    for t in range(len(found) - 2, -1, -1):
+        found[t] += gamma * lam * found[t + 1]
+    return found
+
+
+def gae_of_two_terms(rewards, values, next_values, terminated, gamma, lam):
+    delta = deltas(rewards, values, next_values, terminated, gamma)
+    return delta + gamma * lam * np.append(delta[1:], 0)
+
+
+def gae_with_powers_from_0(rewards, values, next_values, terminated, gamma, lam):
+    delta = deltas(rewards, values, next_values, terminated, gamma)
+    return [sum((gamma * lam) ** k * delta[k] for k in range(t, len(delta))) for t in range(len(delta))]
+
+
+def gae_of_returns(rewards, values, next_values, terminated, gamma, lam):
+    return to_go(rewards, gamma) - values
+
+
+def gae_begun_with_the_value(rewards, values, next_values, terminated, gamma, lam):
+    found, later = np.zeros(len(rewards)), 0.0 if terminated else next_values[-1]
+    delta = deltas(rewards, values, next_values, terminated, gamma)
+    for t in reversed(range(len(rewards))):
+        found[t] = later = delta[t] + gamma * lam * later
+    return found
+
+
+def gae_with_last_delta(value):
+    """The last delta of an episode that the world ended has another value, from the last reward."""
+
+    def other(rewards, values, next_values, terminated, gamma, lam):
+        delta = deltas(rewards, values, next_values, False, gamma)
+        if terminated:
+            delta[-1] = value(rewards[-1])
+        return to_go(delta, gamma * lam)
+
+    return other
+
+
+def gae_swapped(rewards, values, next_values, terminated, gamma, lam):
+    then = np.append(next_values[:-1], 0 if terminated else next_values[-1])
+    return to_go(rewards + gamma * values - then, gamma * lam)
+
+
+def gae_with_discounted_reward(rewards, *given):
+    return gae(given[3] * rewards, *given)
+
+
 def clipped(log_new, log_old, advantages, epsilon):
     ratio = np.exp(log_new - log_old)
     return np.minimum(ratio * advantages, np.clip(ratio, 1 - epsilon, 1 + epsilon) * advantages)
@@ -252,6 +382,27 @@ def clipped_in_float32(log_new, log_old, advantages, epsilon):
     return clipped(new, old, A, np.float32(epsilon))
 
 
+def clipped_by_log(log_new, log_old, advantages, epsilon):
+    change = log_new - log_old
+    bounded = np.clip(change, math.log(1 - epsilon), math.log(1 + epsilon))
+    return np.minimum(np.exp(change) * advantages, np.exp(bounded) * advantages)
+
+
+def clipped_by_a_hinge(log_new, log_old, advantages, epsilon):
+    ratio = np.exp(log_new - log_old)
+    return ratio * advantages - np.maximum((ratio - np.clip(ratio, 1 - epsilon, 1 + epsilon)) * advantages, 0)
+
+
+def clipped_around_1(log_new, log_old, advantages, epsilon):
+    change = np.expm1(log_new - log_old)
+    return advantages + np.minimum(change * advantages, np.clip(change, -epsilon, epsilon) * advantages)
+
+
+def clipped_by_difference(log_new, log_old, advantages, epsilon):
+    ratio = np.exp(log_new) - np.exp(log_old)
+    return np.minimum(ratio * advantages, np.clip(ratio, 1 - epsilon, 1 + epsilon) * advantages)
+
+
 def clipped_with(combine):
     """Another combination of ratio, advantages and epsilon."""
     return lambda new, old, A, epsilon: combine(np.exp(new - old), A, epsilon)
@@ -270,7 +421,13 @@ CASES = [
     (checks.score_estimate, by_autograd_in_float32),
     (checks.score_estimate, in_lists),
     (checks.score_estimate, by_differences),
+    (checks.score_estimate, with_outer_products),
+    (checks.score_estimate, by_jacobian),
+    (checks.score_estimate, read_only(estimate)),
     (checks.advantages, gae),
+    (checks.advantages, gae_by_solving),
+    (checks.advantages, gae_in_place),
+    (checks.advantages, read_only(gae)),
     (checks.advantages, gae_in_a_matrix),
     (checks.advantages, gae_from_returns),
     (checks.advantages, gae_in_torch),
@@ -281,6 +438,9 @@ CASES = [
     (checks.clipped_objective, clipped_in_a_loop),
     (checks.clipped_objective, clipped_simplified),
     (checks.clipped_objective, clipped_in_float32),
+    (checks.clipped_objective, clipped_by_log),
+    (checks.clipped_objective, clipped_by_a_hinge),
+    (checks.clipped_objective, clipped_around_1),
 ]
 MUTANTS = [
     (
@@ -314,6 +474,29 @@ MUTANTS = [
     (checks.score_estimate, lambda *given: estimate(*given) / len(given[3]), "the mean over the steps"),
     (checks.score_estimate, adds_once, "comes again counts only once"),
     (checks.score_estimate, adds_rows_once, "comes again counts only once"),
+    (checks.score_estimate, overwrites, "= overwrites"),
+    (checks.score_estimate, subtracts_everywhere, "the row of its own state"),
+    (checks.score_estimate, first_visits_only, "only the first visit"),
+    (checks.score_estimate, softmax_again, "holds probabilities already"),
+    (checks.score_estimate, mean_of_visits, "the mean over the visits"),
+    (checks.score_estimate, lambda *given: -estimate(*given) / len(given[3]), "that is a loss, and a mean"),
+    (
+        checks.score_estimate,
+        estimated(weights, lambda taken, row: taken * (1 - row)),
+        "only the action taken is changed",
+    ),
+    (
+        checks.score_estimate,
+        estimated(weights, lambda taken, row: taken * np.log(row)),
+        "the logarithm of the probability",
+    ),
+    (checks.score_estimate, estimated(lambda r, g: g * weights(r, g)), "the powers of gamma begin at 1"),
+    (checks.score_estimate, estimated(lambda r, g: powers(r, g)[::-1] * to_go(r, g)), "run backwards"),
+    (checks.score_estimate, estimated(lambda r, g: r.sum() + 0 * r), "and every step gets the whole return"),
+    (checks.score_estimate, estimated(lambda r, g: r), "its own reward alone"),
+    (checks.score_estimate, estimated(lambda r, g: powers(r, g) * centred(r, g)), "without a baseline"),
+    (checks.score_estimate, estimated(lambda r, g: powers(r, g) * normalised(r, g)), "without a baseline"),
+    (checks.score_estimate, estimated(normalised), "and gamma^t is missing"),
     (checks.score_estimate, changes_the_rewards, "changes the arrays"),
     (checks.score_estimate, lambda *given: estimate(*given).sum(), "the shape is ()"),
     (checks.score_estimate, lambda *given: estimate(*given).T, "the shape is"),
@@ -348,6 +531,17 @@ MUTANTS = [
         "gamma^t is not part",
     ),
     (checks.advantages, gae_with(change=lambda A, *_: (A - A.mean()) / (A.std() + 1e-8)), "normalised"),
+    (checks.advantages, gae_with(decay=lambda gamma, lam: 1), "do not shrink"),
+    (checks.advantages, gae_with(decay=lambda gamma, lam: gamma * (1 - lam)), "you use 1 - lambda"),
+    (checks.advantages, gae_of_two_terms, "stops after two terms"),
+    (checks.advantages, gae_with_powers_from_0, "count from step 0"),
+    (checks.advantages, gae_of_returns, "that is G_t - V(s_t)"),
+    (checks.advantages, gae_begun_with_the_value, "you also begin the sum with it"),
+    (checks.advantages, gae_with_last_delta(lambda reward: reward), "missing in the last delta"),
+    (checks.advantages, gae_with_last_delta(lambda reward: 0), "the last delta is not 0"),
+    (checks.advantages, gae_swapped, "have changed places"),
+    (checks.advantages, gae_with_discounted_reward, "not the reward of the step itself"),
+    (checks.advantages, gae_with(change=lambda A, *_: A[::-1]), "the order is reversed"),
     (checks.advantages, gae_changes_values, "changes the arrays"),
     (checks.advantages, gae_with(change=lambda A, *_: A.sum()), "the shape is ()"),
     (
@@ -397,6 +591,24 @@ MUTANTS = [
         "you clip the product",
     ),
     (checks.clipped_objective, lambda *given: -clipped(*given), "that is the loss"),
+    (checks.clipped_objective, clipped_by_difference, "not their difference"),
+    (
+        checks.clipped_objective,
+        lambda new, old, A, e: np.minimum(np.exp(new - old) * A, np.exp(np.clip(new - old, -e, e)) * A),
+        "clip the logarithm of the ratio",
+    ),
+    (checks.clipped_objective, lambda new, old, A, e: clipped(new, old, A, 0.2), "epsilon is an argument"),
+    (
+        checks.clipped_objective,
+        clipped_with(lambda r, A, e: (r * A + np.clip(r, 1 - e, 1 + e) * A) / 2),
+        "the mean of the two products",
+    ),
+    (checks.clipped_objective, clipped_with(lambda r, A, e: np.where(abs(r - 1) > e, 0, r * A)), "the objective to 0"),
+    (
+        checks.clipped_objective,
+        lambda *given: np.where(given[2] < 0, np.maximum(clipped(*given), 3 * given[2]), clipped(*given)),
+        "dual clip",
+    ),
     (checks.clipped_objective, clipped_with(lambda r, A, e: np.clip(r, 1 - e, 1 + e)), "the advantages are missing"),
     (checks.clipped_objective, lambda *given: clipped(*given).mean(), "the shape is ()"),
 ]

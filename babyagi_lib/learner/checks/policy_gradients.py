@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +144,13 @@ def _overwritten(case: Episode) -> Values:
     return found
 
 
+def _first_visits(states: NDArray) -> Values:
+    """1 at the steps whose state did not occur before, else 0."""
+    first = np.zeros(len(states))
+    first[np.unique(states, return_index=True)[1]] = 1
+    return first
+
+
 def _overwritten_in_two(case: Episode) -> Values:
     found, weight = np.zeros(case.policy.shape), case.powers * case.to_go()
     found[case.states, case.actions] += weight
@@ -216,17 +223,73 @@ ESTIMATE_MISTAKES: list[tuple[str, Callable[[Episode], Values]]] = [
         lambda e: e.total(e.powers * e.to_go(), e.taken / e.policy[e.states]),
     ),
     (
+        "only the action taken is changed: the score subtracts pi(a|s) at every action of the state, not at that one alone.",
+        lambda e: e.total(e.powers * e.to_go(), e.taken * (1 - e.policy[e.states])),
+    ),
+    (
+        "the row of every state is changed in each step: a step's score belongs to the row of its own state.",
+        lambda e: e.total(e.powers * e.to_go(), e.taken) - (e.powers * e.to_go()).sum() * e.policy,
+    ),
+    (
+        "you take the softmax of the policy, but it holds probabilities already.",
+        lambda e: replace(e, policy=np.exp(e.policy) / np.exp(e.policy).sum(axis=1, keepdims=True)).right,
+    ),
+    (
+        "you multiply by the logarithm of the probability; its derivative is needed: 1 at the action taken, minus pi(a|s).",
+        lambda e: e.total(e.powers * e.to_go(), e.taken * np.log(e.policy[e.states])),
+    ),
+    (
+        "the powers of gamma begin at 1: the first step counts in full, since gamma^0 is 1.",
+        lambda e: e.gamma * e.right,
+    ),
+    (
+        "nothing is discounted, and every step gets the whole return: count the rewards from the step on, with gamma.",
+        lambda e: e.total(np.full(len(e.rewards), e.rewards.sum())),
+    ),
+    (
+        "each step counts its own reward alone, without gamma: an action also earns what comes later.",
+        lambda e: e.total(e.rewards),
+    ),
+    (
+        "the powers of gamma run backwards: the first step counts in full, and the last one least.",
+        lambda e: e.total(e.powers[::-1] * e.to_go()),
+    ),
+    (
+        "the returns are normalised, or their mean is subtracted: return the estimate without a baseline.",
+        lambda e: e.total(e.powers * (e.to_go() - e.to_go().mean())),
+    ),
+    (
+        "the returns are normalised, or their mean is subtracted: return the estimate without a baseline.",
+        lambda e: e.total(e.powers * (e.to_go() - e.to_go().mean()) / (e.to_go().std() + 1e-8)),
+    ),
+    (
+        "the returns are normalised, and gamma^t is missing: return the estimate without a baseline.",
+        lambda e: e.total((e.to_go() - e.to_go().mean()) / (e.to_go().std() + 1e-8)),
+    ),
+    (
+        "only the first visit of a state counts: every step adds its score.",
+        lambda e: e.total(e.powers * e.to_go() * _first_visits(e.states)),
+    ),
+    (
         "you take the mean over the steps; the estimate is their sum.",
         lambda e: e.right / len(e.rewards),
     ),
     (
-        "a state that comes again counts only once: NumPy's += with repeated indices keeps the last. Use a loop, or "
-        "np.add.at.",
+        "that is a loss, and a mean: the estimate is a sum over the steps, and it points uphill.",
+        lambda e: -e.right / len(e.rewards),
+    ),
+    (
+        "you take the mean over the visits of a state; the estimate is their sum.",
+        lambda e: e.right / np.maximum(np.bincount(e.states, minlength=len(e.policy)), 1)[:, None],
+    ),
+    (
+        "a state that comes again counts only once: = overwrites, and NumPy's += with repeated indices keeps the last. Use "
+        "+= in a loop, or np.add.at.",
         _overwritten,
     ),
     (
-        "a state that comes again counts only once: NumPy's += with repeated indices keeps the last. Use a loop, or "
-        "np.add.at.",
+        "a state that comes again counts only once: = overwrites, and NumPy's += with repeated indices keeps the last. Use "
+        "+= in a loop, or np.add.at.",
         _overwritten_in_two,
     ),
 ]
@@ -300,6 +363,34 @@ def _forwards(case: Stretch) -> Values:
     return _backwards(delta[::-1], case.gamma * case.lam)[::-1]
 
 
+def _powers(case: Stretch) -> Values:
+    """(gamma·lambda)^t for each step."""
+    return (case.gamma * case.lam) ** np.arange(len(case.rewards))
+
+
+def _two_terms(case: Stretch) -> Values:
+    delta = case.advantages(decay=0.0)
+    return delta + case.gamma * case.lam * np.append(delta[1:], 0)
+
+
+def _begun_with_the_value(case: Stretch) -> Values:
+    left = (case.gamma * case.lam) * _powers(case)[::-1]
+    return case.right + left * case.next_values[-1] * (not case.terminated)
+
+
+def _last_delta(case: Stretch, value: float) -> Values:
+    """The last delta has this value if the world ended the episode."""
+    delta = case.advantages(decay=0.0)
+    delta[-1] = value if case.terminated else delta[-1]
+    return _backwards(delta, case.gamma * case.lam)
+
+
+def _values_swapped(case: Stretch) -> Values:
+    then = np.array(case.next_values)
+    then[-1] *= not case.terminated
+    return _backwards(case.rewards + case.gamma * case.values - then, case.gamma * case.lam)
+
+
 ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Stretch], Values]]] = [
     (
         "you take the time limit for an end: after a cut the next state still has its value. Only a termination sets it "
@@ -349,6 +440,50 @@ ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Stretch], Values]]] = [
     (
         "that is the target for the critic, A + V; the advantage alone is asked for.",
         lambda c: c.right + c.values,
+    ),
+    (
+        "the later terms do not shrink: each is gamma·lambda times the one after it.",
+        lambda c: c.advantages(decay=1.0),
+    ),
+    (
+        "the sum stops after two terms: add all the later ones, each with one more factor gamma·lambda.",
+        _two_terms,
+    ),
+    (
+        "the powers of gamma·lambda count from step 0; for step t they count from t on, so that delta_t has the factor 1.",
+        lambda c: np.cumsum((_powers(c) * c.advantages(decay=0.0))[::-1])[::-1],
+    ),
+    (
+        "lambda is the wrong way round: you use 1 - lambda.",
+        lambda c: c.advantages(decay=c.gamma * (1 - c.lam)),
+    ),
+    (
+        "that is G_t - V(s_t), without what follows a cut: use lambda, and the values of the next states.",
+        lambda c: _backwards(c.rewards, c.gamma) - c.values,
+    ),
+    (
+        "after a cut the value of the next state counts once, in the last delta; you also begin the sum with it.",
+        _begun_with_the_value,
+    ),
+    (
+        "the value of the state is missing in the last delta: if the world ended the episode, it is r_t - V(s_t).",
+        lambda c: _last_delta(c, c.rewards[-1]),
+    ),
+    (
+        "the last delta is not 0: if the world ended the episode, it is r_t - V(s_t).",
+        lambda c: _last_delta(c, 0.0),
+    ),
+    (
+        "the next value and the value of the state have changed places: delta_t = r_t + gamma·V(s_(t+1)) - V(s_t).",
+        _values_swapped,
+    ),
+    (
+        "gamma discounts the next value, not the reward of the step itself.",
+        lambda c: _backwards(c.advantages(decay=0.0) - (1 - c.gamma) * c.rewards, c.gamma * c.lam),
+    ),
+    (
+        "the order is reversed: the first number belongs to the first step.",
+        lambda c: c.right[::-1],
     ),
     (
         "you go forwards: an advantage is made of this step and the later ones, so begin at the last step.",
@@ -419,9 +554,9 @@ def steps() -> list[Steps]:
     """Ratios below, within and above the bounds, each with good and with bad actions."""
     draw, found = np.random.default_rng(7), []
     for epsilon in (0.2, 0.1):
-        ratio = np.repeat([0.5, 0.75, 0.97, 1.0, 1.06, 1.3, 1.9], 2) * draw.uniform(0.98, 1.02, 14)
-        log_old = np.log(draw.uniform(0.1, 0.45, 14))
-        A = np.tile([1.0, -1.0], 7) * draw.uniform(0.4, 2.0, 14)
+        ratio = np.repeat([0.5, 0.75, 0.97, 1.0, 1.06, 1.3, 1.9, 5.0], 2) * draw.uniform(0.98, 1.02, 16)
+        log_old = np.log(draw.uniform(0.1, 0.45, 16) * np.where(ratio > 2, 0.4, 1))
+        A = np.tile([1.0, -1.0], 8) * draw.uniform(0.4, 2.0, 16)
         found.append(Steps(np.log(ratio) + log_old, log_old, A, epsilon))
     return found
 
@@ -489,5 +624,32 @@ CLIP_MISTAKES: list[tuple[str, Callable[[Steps], Values]]] = [
         lambda c: np.minimum(c.ratio * c.advantages, np.clip(c.ratio * c.advantages, 1 - c.epsilon, 1 + c.epsilon)),
     ),
     ("that is the loss: the objective, which is to be made large, has the other sign.", lambda c: -c.right),
+    (
+        "the ratio is a quotient of probabilities, not their difference: exp(log_new - log_old).",
+        lambda c: c.term(np.exp(c.log_new) - np.exp(c.log_old)),
+    ),
+    (
+        "you clip the logarithm of the ratio; clip the ratio itself, from 1 - epsilon to 1 + epsilon.",
+        lambda c: np.minimum(
+            c.ratio * c.advantages, np.exp(np.clip(c.log_new - c.log_old, -c.epsilon, c.epsilon)) * c.advantages
+        ),
+    ),
+    (
+        "epsilon is an argument: you use 0.2 in every case.",
+        lambda c: replace(c, epsilon=0.2).right,
+    ),
+    (
+        "the mean of the two products: take the smaller one.",
+        lambda c: c.term(pick=lambda one, other: (one + other) / 2),
+    ),
+    (
+        "you set the objective to 0 where the ratio is outside the bounds: there it has the value at the bound, or that "
+        "without a clip if it is smaller.",
+        lambda c: np.where(np.abs(c.ratio - 1) > c.epsilon, 0, c.ratio * c.advantages),
+    ),
+    (
+        'you bound the objective of a bad action from below ("dual clip"); PPO\'s own objective has no such bound.',
+        lambda c: np.where(c.advantages < 0, np.maximum(c.right, 3 * c.advantages), c.right),
+    ),
     ("the advantages are missing.", lambda c: np.clip(c.ratio, 1 - c.epsilon, 1 + c.epsilon)),
 ]
