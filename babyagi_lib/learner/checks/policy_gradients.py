@@ -430,7 +430,7 @@ ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Stretch], Values]]] = [
         lambda c: c.advantages(gamma=c.lam),
     ),
     (
-        "that is the first term alone: add the later ones, each gamma·lambda times the one after it.",
+        "that is the first term alone: add the later ones, each with one more factor gamma·lambda.",
         lambda c: c.advantages(decay=0.0),
     ),
     (
@@ -442,7 +442,7 @@ ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Stretch], Values]]] = [
         lambda c: c.right + c.values,
     ),
     (
-        "the later terms do not shrink: each is gamma·lambda times the one after it.",
+        "the later terms do not shrink: each counts gamma·lambda times as much as the one before it.",
         lambda c: c.advantages(decay=1.0),
     ),
     (
@@ -639,7 +639,7 @@ CLIP_MISTAKES: list[tuple[str, Callable[[Steps], Values]]] = [
         lambda c: replace(c, epsilon=0.2).right,
     ),
     (
-        "the mean of the two products: take the smaller one.",
+        "that is the mean of the two products: take the smaller one.",
         lambda c: c.term(pick=lambda one, other: (one + other) / 2),
     ),
     (
