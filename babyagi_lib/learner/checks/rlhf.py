@@ -137,7 +137,7 @@ ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Values, bool], Values]]] = [
 def _advantage_close(found: Values, rewards: Values, scale: bool, eps: float = DOUBLE) -> bool:
     wanted = [leave_one_out(rewards)] if not scale else [_scaled(rewards, 0), _scaled(rewards, 1)]
     equal = np.ptp(rewards, axis=1) == 0
-    slack = max(2e-3 if scale else 2e-6, 8 * eps)  # some libraries add 1e-4 to the deviation
+    slack = max(2e-3 if scale else 2e-6, eps)  # some libraries add 1e-4 to the deviation
     if scale and not (np.abs(found[equal]) <= 1e-2).all():  # rounding, divided by that small number
         return False
     rows = ~equal if scale else np.ones(len(rewards), dtype=bool)
