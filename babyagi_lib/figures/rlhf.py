@@ -222,11 +222,16 @@ def implicit_rewards(true: NDArray, implicit: NDArray, seen: NDArray) -> None:
     axis.set(xlabel="true reward, minus the note's mean", ylabel="implicit reward, minus the note's mean")
     axis.legend(frameon=False, fontsize=9)
     _plain(axis)
-    often = np.sqrt(((true - implicit)[~few] ** 2).mean()) if (~few).any() else np.nan
+    off = np.sqrt(((true - implicit) ** 2).mean())
+    often = (
+        f"{np.sqrt(((true - implicit)[~few] ** 2).mean()):.2f} for answers in 30 pairs or more, "
+        if (~few).any()
+        else ""
+    )
     show(
         figure,
         f"DPO's implicit reward against the true reward of {true.size} answers. Root mean square difference "
-        f"{often:.2f} for answers in 30 pairs or more, over all {np.sqrt(((true - implicit) ** 2).mean()):.2f}.",
+        f"{often}over all {off:.2f}.",
     )
 
 

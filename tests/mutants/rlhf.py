@@ -62,6 +62,13 @@ def where_equal(rewards, scale):
     return found / deviation
 
 
+def by_the_range_of_equals(rewards, scale):
+    """Rows of equal rewards are found first; columns in memory order."""
+    found = np.asfortranarray(from_the_mean(rewards, scale))
+    found[np.ptp(rewards, axis=1) == 0] = 0
+    return found
+
+
 def with_baseline(baseline):
     """Another baseline, scaled as asked."""
 
@@ -139,6 +146,15 @@ def with_logits(c, r, rc, rr, beta):
     return F.binary_cross_entropy_with_logits(margin, torch.ones_like(margin))
 
 
+def with_log_softmax(c, r, rc, rr, beta):
+    return -torch.stack([beta * (c - rc), beta * (r - rr)]).log_softmax(dim=0)[0].mean()
+
+
+def in_single_precision_2(*tensors_and_beta):
+    *tensors, beta = tensors_and_beta
+    return solution_2(*(one.float() for one in tensors), beta).reshape(1, 1)
+
+
 def on(margin, after=None):
     """The loss with another margin."""
 
@@ -210,6 +226,11 @@ def in_columns(log_p, log_ref):
     ).T
 
 
+def mixed(log_p, log_ref):
+    u = (log_ref - log_p).astype(np.float32)
+    return list(-u), torch.tensor(u).square() / 2, np.exp(u) - 1 - u
+
+
 def but(**rows):
     """The right estimates, but for some rows."""
 
@@ -231,13 +252,22 @@ RETURNS = {checks.group_advantage: "array", checks.dpo_loss: "number", checks.kl
 CASES = [
     *(
         (checks.group_advantage, right)
-        for right in (solution_1, from_the_mean, row_by_row, by_a_matrix, in_torch_1, where_equal, in_single_precision)
+        for right in (
+            *(solution_1, from_the_mean, row_by_row, by_a_matrix, in_torch_1, where_equal, in_single_precision),
+            by_the_range_of_equals,
+        )
     ),
     *(
         (checks.dpo_loss, right)
-        for right in (solution_2, with_softplus, with_logaddexp, as_a_classifier, one_by_one, with_logits)
+        for right in (
+            *(solution_2, with_softplus, with_logaddexp, as_a_classifier, one_by_one, with_logits),
+            *(with_log_softmax, in_single_precision_2),
+        )
     ),
-    *((checks.kl_estimates, right) for right in (solution_3, with_ratios, in_torch_3, as_lists, filled, in_columns)),
+    *(
+        (checks.kl_estimates, right)
+        for right in (solution_3, with_ratios, in_torch_3, as_lists, filled, in_columns, mixed)
+    ),
 ]
 MUTANTS = [
     (checks.group_advantage, with_baseline(lambda r: r.mean(axis=1, keepdims=True)), "still in its own baseline"),
@@ -272,6 +302,39 @@ MUTANTS = [
     (checks.group_advantage, scaled(lambda r: r.var(axis=1, keepdims=True) + 1e-8), "divide by the variance"),
     (checks.group_advantage, scaled(lambda r: r.std()), "deviation of all rewards together"),
     (checks.group_advantage, scaled(lambda r: r.std(axis=1, keepdims=True) + 1), "without `scale` all is right"),
+    (
+        checks.group_advantage,
+        lambda r, scale: (
+            (r - r.mean(1, keepdims=True)) / (r.std(1, keepdims=True) + 1e-4) if scale else solution_1(r, False)
+        ),
+        "with `scale` you subtract the mean of the whole group",
+    ),
+    (
+        checks.group_advantage,
+        lambda r, scale: r - (r - solution_1(r, False)) / (r.std(1, keepdims=True) + 1e-4 if scale else 1),
+        "divide only the baseline",
+    ),
+    (checks.group_advantage, scaled(lambda r: r.std(axis=0) + 1e-4), "deviation over the prompts"),
+    (
+        checks.group_advantage,
+        scaled(lambda r: solution_1(r, False).std(axis=1, keepdims=True) + 1e-4),
+        "the deviation of the advantages",
+    ),
+    (checks.group_advantage, scaled(lambda r: 1 / (r.std(axis=1, keepdims=True) + 1e-4)), "you multiply by"),
+    (
+        checks.group_advantage,
+        with_baseline(lambda r: (r.sum(1, keepdims=True) - r) / (len(r) - 1)),
+        "counts the prompts",
+    ),
+    (checks.group_advantage, scaled(lambda r: np.ptp(r, axis=1, keepdims=True) + 1e-4), "without `scale` all is right"),
+    (checks.group_advantage, scaled(lambda r: r.std(axis=1, keepdims=True) + 0.01), "without `scale` all is right"),
+    (checks.group_advantage, with_baseline(lambda r: np.roll(r, 1, axis=1)), "not each reward minus the mean"),
+    (
+        checks.group_advantage,
+        lambda r, scale: np.where(np.ptp(r, axis=1, keepdims=True) == 0, r, solution_1(r, scale)),
+        "right is [0, 0, 0, 0, 0]",
+    ),
+    (checks.group_advantage, lambda r, scale: solution_1(r, scale).round(4), "not each reward minus the mean"),
     (checks.group_advantage, lambda r, scale: solution_1(r, scale).sum(axis=1), "has the shape (3,)"),
     (checks.group_advantage, lambda r, scale: solution_1(r, scale)[0], "has the shape"),
     (checks.group_advantage, changes_the_rewards, "changes the rewards"),
@@ -300,6 +363,18 @@ MUTANTS = [
     ),
     (checks.dpo_loss, on(lambda c, r, rc, rr, b: b * ((c - rc).exp() - (r - rr).exp())), "probabilities in place of"),
     (checks.dpo_loss, on(right_margin, lambda m: ((m - 1) ** 2).mean()), "this is not the mean"),
+    (checks.dpo_loss, on(lambda c, r, rc, rr, b: b * ((c - rr) - (r - rc))), "are swapped"),
+    (checks.dpo_loss, on(lambda c, r, rc, rr, b: b * (c - rc) - (r - rr)), "only the chosen answer's part"),
+    (checks.dpo_loss, lambda *pair: pair[-1] * solution_2(*pair), "beta is there twice"),
+    (checks.dpo_loss, lambda *pair: solution_2(*pair) / pair[-1], "beta is there twice"),
+    (checks.dpo_loss, lambda c, r, rc, rr, b: solution_2(c, r, rc, rr, 0.1), "use the argument `beta`"),
+    (checks.dpo_loss, on(lambda c, r, rc, rr, b: b * (c - rc + r - rr)), "you add the rejected answer's part"),
+    (checks.dpo_loss, on(lambda c, r, rc, rr, b: b * (c - rc)), "the rejected answer is missing"),
+    (checks.dpo_loss, on(lambda c, r, rc, rr, b: b * (c / rc - r / rr)), "you divide logarithms"),
+    (checks.dpo_loss, on(right_margin, lambda m: -m.sigmoid().mean().log()), "not that of the mean"),
+    (checks.dpo_loss, on(lambda *pair: right_margin(*pair).clamp(-10, 10)), "use logsigmoid"),
+    (checks.dpo_loss, on(right_margin, lambda m: torch.log(1 + torch.exp(-m)).mean()), "use logsigmoid"),
+    (checks.dpo_loss, lambda *pair: (solution_2(*pair), 0), "you return 2 numbers"),
     (checks.dpo_loss, changes_the_tensors, "changes the tensors"),
     (checks.dpo_loss, lambda *pair: None, "returns nothing"),
     (checks.kl_estimates, lambda p, q: solution_3(q, p), "the ratio is inverted"),
@@ -315,8 +390,18 @@ MUTANTS = [
     (checks.kl_estimates, but(k1=np.abs), "no absolute value"),
     (checks.kl_estimates, but(k1=lambda u: 1 - np.exp(u)), "not of probabilities"),
     (checks.kl_estimates, lambda p, q: np.exp(p) * solution_3(p, q), "weighted by its probability"),
-    (checks.kl_estimates, lambda p, q: np.exp(q) * solution_3(p, q), "not the three estimates"),
+    (checks.kl_estimates, lambda p, q: np.exp(q) * solution_3(p, q), "k1 is -u"),
     (checks.kl_estimates, lambda p, q: solution_3(p, q)[[0, 2, 1]], "another order"),
+    (checks.kl_estimates, lambda p, q: solution_3(p, q)[[1, 2, 0]], "another order"),
+    (checks.kl_estimates, lambda p, q: solution_3(np.log(-p), np.log(-q)), "take no logarithm"),
+    (checks.kl_estimates, lambda p, q: solution_3(np.exp(p), np.exp(q)), "without exponentials"),
+    (checks.kl_estimates, but(k2=lambda u: u**2, k3=lambda u: np.exp(u) - u), "k2 is u²/2"),
+    (checks.kl_estimates, but(k3=lambda u: np.exp(u - 1) - u), "k3 is e^u - 1 - u"),
+    (checks.kl_estimates, but(k3=lambda u: np.expm1(u) ** 2 / 2), "k3 is e^u - 1 - u"),
+    (checks.kl_estimates, but(k3=lambda u: np.exp(np.minimum(u, 3)) - 1 - u), "k3 is e^u - 1 - u"),
+    (checks.kl_estimates, but(k1=lambda u: np.maximum(-u, 0)), "k1 is -u"),
+    (checks.kl_estimates, lambda p, q: p - q, "has the shape (5,)"),
+    (checks.kl_estimates, lambda p, q: np.hstack(list(solution_3(p, q))), "has the shape (15,)"),
     (checks.kl_estimates, lambda p, q: solution_3(p, q).mean(axis=1), "one number for each estimate"),
     (checks.kl_estimates, lambda p, q: solution_3(p, q).T, "rows and columns are swapped"),
     (checks.kl_estimates, lambda p, q: solution_3(p, q)[:2], "has the shape (2, 5)"),

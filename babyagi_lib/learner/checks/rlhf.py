@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from babyagi_lib.learner.checks.answers import Wrong, array, number, precision, side_by_side
+from babyagi_lib.learner.checks.answers import DOUBLE, Wrong, array, number, precision, side_by_side
 from babyagi_lib.learner.checks.verdict import exercise
 
 Values = NDArray[np.float64]
@@ -109,14 +109,35 @@ ADVANTAGE_MISTAKES: list[tuple[str, Callable[[Values, bool], Values]]] = [
         "that is the mean of the others: subtract it from each reward.",
         lambda r, scale: (r - leave_one_out(r)) / (_deviation(r) if scale else 1),
     ),
+    (
+        "with `scale` you subtract the mean of the whole group, or you divide by the deviation of the advantages (both give the "
+        "same): subtract the mean of the others, then divide by the deviation of the rewards.",
+        lambda r, scale: (r - r.mean(axis=1, keepdims=True)) / _deviation(r) if scale else leave_one_out(r),
+    ),
+    (
+        "you divide only the baseline by the standard deviation: divide the whole difference, put it in parentheses.",
+        lambda r, scale: r - (r - leave_one_out(r)) / (_deviation(r) if scale else 1),
+    ),
+    (
+        "you take the deviation over the prompts: it is that of the answers to one prompt, of a row.",
+        lambda r, scale: leave_one_out(r) / (r.std(axis=0) if scale else 1),
+    ),
+    (
+        "you multiply by the standard deviation: divide by it.",
+        lambda r, scale: leave_one_out(r) * (_deviation(r) if scale else 1),
+    ),
+    (
+        "the number of answers is the number of columns, `rewards.shape[1]`; `len(rewards)` counts the prompts.",
+        lambda r, scale: (r - (r.sum(axis=1, keepdims=True) - r) / (len(r) - 1)) / (_deviation(r) if scale else 1),
+    ),
     ("there is no baseline: subtract the mean of the others.", lambda r, scale: r / (_deviation(r) if scale else 1)),
 ]
 
 
-def _advantage_close(found: Values, rewards: Values, scale: bool) -> bool:
+def _advantage_close(found: Values, rewards: Values, scale: bool, eps: float = DOUBLE) -> bool:
     wanted = [leave_one_out(rewards)] if not scale else [_scaled(rewards, 0), _scaled(rewards, 1)]
     equal = np.ptp(rewards, axis=1) == 0
-    slack = 2e-3 if scale else 2e-6  # a small number is added to the deviation, 1e-4 in some libraries
+    slack = max(2e-3 if scale else 2e-6, eps)  # some libraries add 1e-4 to the deviation
     if scale and not (np.abs(found[equal]) <= 1e-2).all():  # rounding, divided by that small number
         return False
     rows = ~equal if scale else np.ones(len(rewards), dtype=bool)
@@ -127,17 +148,19 @@ def _advantage_close(found: Values, rewards: Values, scale: bool) -> bool:
 def group_advantage(attempt: Callable) -> str:
     """Check `group_advantage(rewards, scale)`: (prompts, answers) to the same shape."""
     cases = [(rewards, scale) for scale in (False, True) for rewards in groups()]
-    answers = []
+    answers, eps = [], DOUBLE
     for rewards, scale in cases:
         given = rewards.copy()
         with np.errstate(all="ignore"):
-            found = array(attempt(given, scale), f"an array of the shape of the rewards, {rewards.shape}")
+            answer = attempt(given, scale)
+        found = array(answer, f"an array of the shape of the rewards, {rewards.shape}")
+        eps = max(eps, *(precision(part) for part in _parts(answer)))
         if not np.array_equal(given, rewards):
             raise Wrong("your function changes the rewards that it was given: work on a copy.")
         if found.shape != rewards.shape:
             raise Wrong(f"the answer has the shape {found.shape}; it must be that of the rewards, {rewards.shape}.")
         answers.append(found)
-    off = [not _advantage_close(found, *case) for found, case in zip(answers, cases, strict=True)]
+    off = [not _advantage_close(found, *case, eps) for found, case in zip(answers, cases, strict=True)]
     if not any(off):
         return f"{len(cases)} groups of several sizes, with equal rewards and without: each answer against the others."
     first = off.index(True)
@@ -152,21 +175,20 @@ def group_advantage(attempt: Callable) -> str:
                 "you divide by zero: where all rewards of a row are equal, the deviation is 0. Add a small number to it, so "
                 f"that the answer is 0 there; you return {one}."
             )
-        if before:
+        if before and _advantage_close(found[~equal], rewards[~equal], scale, eps):
             raise Wrong(
                 f"where all rewards of a row are equal, return 0; you return {one}. If you add a small number to the "
                 "deviation, let it be about 1e-4: the mean of equal numbers is rounded, and dividing makes that large."
             )
-    row = next(
-        number for number in range(len(rewards)) if not _advantage_close(found[[number]], rewards[[number]], scale)
-    )
-    right = (_scaled(rewards, 0) if scale else leave_one_out(rewards))[row]
+    wrong = [n for n in range(len(rewards)) if not _advantage_close(found[[n]], rewards[[n]], scale, eps)]
+    row = min(wrong, key=lambda n: equal[n])  # a row of unequal rewards shows more
+    right = (_scaled(rewards, 0) if scale else leave_one_out(rewards))[row] * ~equal[row]
     one, other = side_by_side(found[row], right)
     said = f" For the rewards {rewards[row].tolist()} and scale={scale} you return {one}; right is {other}."
     for message, mistake in ADVANTAGE_MISTAKES:
         if all(
-            np.allclose(f, _quietly(mistake, *case), rtol=2e-3, atol=2e-3)
-            for f, case in zip(answers, cases, strict=True)
+            np.allclose(f[unequal], _quietly(mistake, *case)[unequal], rtol=2e-3, atol=2e-3)
+            for f, case, unequal in zip(answers, cases, (np.ptp(r, axis=1) > 0 for r, _ in cases), strict=True)
         ):
             raise Wrong(message + said)
     if not any(off[:4]):
@@ -214,7 +236,8 @@ DPO_MISTAKES: list[tuple[str, Callable[..., Values]]] = [
         lambda c, r, rc, rr, b: _softplus(-b * (c - r)).mean(),
     ),
     (
-        "the reference has the wrong sign: subtract its log-probability from the policy's, for each of the two answers.",
+        "the reference has the wrong sign: subtract its log-probability from the policy's, for each of the two answers. (Or "
+        "ref_chosen and ref_rejected are swapped.)",
         lambda c, r, rc, rr, b: _softplus(-b * ((c + rc) - (r + rr))).mean(),
     ),
     (
@@ -232,6 +255,38 @@ DPO_MISTAKES: list[tuple[str, Callable[..., Values]]] = [
     (
         "beta multiplies only the policy's part: it multiplies the whole margin, the reference's part too.",
         lambda c, r, rc, rr, b: _softplus(-(b * (c - r) - (rc - rr))).mean(),
+    ),
+    (
+        "beta multiplies only the chosen answer's part: it multiplies the whole margin, put the difference in parentheses.",
+        lambda c, r, rc, rr, b: _softplus(-(b * (c - rc) - (r - rr))).mean(),
+    ),
+    (
+        "beta is there twice: it multiplies the margin inside the sigmoid, and nothing else.",
+        lambda c, r, rc, rr, b: b * _softplus(-b * _margin(c, r, rc, rr)).mean(),
+    ),
+    (
+        "beta is there twice: it multiplies the margin inside the sigmoid, and nothing else.",
+        lambda c, r, rc, rr, b: _softplus(-b * _margin(c, r, rc, rr)).mean() / b,
+    ),
+    (
+        "beta is always 0.1 in your function: use the argument `beta`, not the notebook's BETA.",
+        lambda c, r, rc, rr, b: _softplus(-0.1 * _margin(c, r, rc, rr)).mean(),
+    ),
+    (
+        "you add the rejected answer's part: the margin is the difference of the two parts.",
+        lambda c, r, rc, rr, b: _softplus(-b * ((c - rc) + (r - rr))).mean(),
+    ),
+    (
+        "the rejected answer is missing: the margin is the chosen answer's part minus the rejected one's.",
+        lambda c, r, rc, rr, b: _softplus(-b * (c - rc)).mean(),
+    ),
+    (
+        "you divide logarithms: the logarithm of policy / reference is a difference, log policy - log reference.",
+        lambda c, r, rc, rr, b: _softplus(-b * (c / rc - r / rr)).mean(),
+    ),
+    (
+        "take the logarithm of each pair's sigmoid before the mean, not that of the mean.",
+        lambda c, r, rc, rr, b: -np.log(np.exp(-_softplus(-b * _margin(c, r, rc, rr))).mean()),
     ),
     ("beta is missing: multiply the margin by it.", lambda c, r, rc, rr, b: _softplus(-_margin(c, r, rc, rr)).mean()),
     (
@@ -365,8 +420,18 @@ KL_MISTAKES: list[tuple[str, Callable[[Values, Values], Values]]] = [
         "each sample is weighted by its probability: the samples were drawn from the policy already, so each counts the same.",
         lambda p, q: np.exp(p) * _three(q - p),
     ),
-    ("the rows are in another order: return k1, k2, k3.", lambda p, q: _three(q - p)[[0, 2, 1]]),
-    ("the rows are in another order: return k1, k2, k3.", lambda p, q: _three(q - p)[[2, 1, 0]]),
+    *(
+        ("the rows are in another order: return k1, k2, k3.", lambda p, q, order=order: _three(q - p)[list(order)])
+        for order in ((0, 2, 1), (2, 1, 0), (1, 0, 2), (1, 2, 0), (2, 0, 1))
+    ),
+    (
+        "what you get are logarithms already: take no logarithm of them.",
+        lambda p, q: _three(np.log(q / p)),
+    ),
+    (
+        "what you get are logarithms already: u is their difference, without exponentials.",
+        lambda p, q: _three(np.exp(q) - np.exp(p)),
+    ),
     (
         "these are ratios of log-probabilities: a ratio of probabilities is a difference of logarithms.",
         lambda p, q: _three(q / p),
@@ -413,7 +478,8 @@ def kl_estimates(attempt: Callable) -> str:
             theirs = [mistake(*case) for case in cases]
         if all(np.allclose(f, t, rtol=1e-4, atol=1e-5) for f, t in zip(answers, theirs, strict=True)):
             raise Wrong(message + said)
-    raise Wrong("these are not the three estimates." + said)
+    meant = ("k1 is -u", "k2 is u²/2", "k3 is e^u - 1 - u")[row]
+    raise Wrong(f"{meant}, with u = log_ref - log_p." + said)
 
 
 def _parts(answer: object) -> Sequence[object]:
