@@ -65,7 +65,7 @@ def effort(lesson: Lesson) -> Effort:
         raise CourseError(
             f"{lesson.path}: expected a sentence with 'about N minutes to read, about N minutes for the exercises'"
         )
-    text = re.sub(r"```.*?```|\$\$.*?\$\$|<[^>]*>|\]\([^)]*\)", " ", prose, flags=re.DOTALL)
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|<!--.*?-->|</?[a-z][^<>]*>|\]\([^)]*\)", " ", prose, flags=re.DOTALL)
     code = [source(cell) for cell in cells if cell["cell_type"] == "code" and "solution" not in tags(cell)]
     return Effort(
         words=len(re.findall(r"[^\W\d_][\w'’-]*", text)),

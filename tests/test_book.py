@@ -1192,12 +1192,17 @@ def written(path: Path, *cells: dict) -> Lesson:
 
 
 def test_the_effort_counts_prose_and_code_but_no_solution(tmp_path):
-    text = "# Two words\n\nA [link](https://example.org/not/read) and $$x + y$$ `code`.\n\n```\nnot prose\n```\n"
+    text = (
+        "# Two words\n\n<details><summary>A</summary></details> [link](https://example.org/not/read) <!-- no word --> and "
+        "$$x + y$$ `code`.\n\n```\nnot prose\n```\n"
+    )
     plan = "about 40 minutes to read, about 15 minutes for the exercises."
     lesson = written(
         tmp_path / "01.ipynb", prose(text + plan), code("a = 1\n\nb = 2"), code("c = 3", tags=("solution",))
     )
     assert paging.effort(lesson) == paging.Effort(words=6 + 9, lines=2, reading=40, solving=15)
+    lesson = written(tmp_path / "02.ipynb", prose(f"With $1<2$ four more words $2>1$. {plan}"))
+    assert paging.effort(lesson).words == 5 + 9, "what stands between the signs < and > of formulas counts"
 
 
 def test_a_lesson_without_its_minutes_is_refused(tmp_path):
