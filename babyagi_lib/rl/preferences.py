@@ -44,7 +44,12 @@ class OnePiece(nn.Module):
     def __init__(self, gpt: GPT, ids: Tensor, places: Tensor, pieces: Tensor, offset: Tensor | None = None) -> None:
         super().__init__()
         self.gpt = gpt
-        kept = {"ids": ids, "places": places, "pieces": pieces, "offset": torch.tensor(0.0) if offset is None else offset}
+        kept = {
+            "ids": ids,
+            "places": places,
+            "pieces": pieces,
+            "offset": torch.tensor(0.0) if offset is None else offset,
+        }
         for name, tensor in kept.items():
             self.register_buffer(name, tensor, persistent=False)
 
