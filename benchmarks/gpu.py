@@ -1,25 +1,33 @@
-"""Fine-tuning on one NVIDIA GPU: this course's `fit` beside transformers' Trainer in 16 bits, within eight minutes.
+"""Training on one NVIDIA GPU: this course's `fit` beside transformers' Trainer, its GRPO beside TRL's, in eight minutes.
 
     python benchmarks/gpu.py ../conll2003
 
-For MiniLM as lesson 4 trains it, and for a model of BERT-base's size with random weights, which needs no download: tokens
-a second in turns, the share of what the card's data sheet promises and of what one large matrix product reaches there,
-and the peak of the card's memory; of MiniLM the F1 on CoNLL-2003 too, where its folder is given. Seconds are those that
-both sides count themselves, from the first step to the last, without loading and scoring. Each part runs in a process of
-its own and has a share of the time; what does not fit into it is left out, with the reason in the table. The result goes
-to `gpu_NAME.json` beside this file, NAME being the card's, or into the folder that `--out` names. Run it with nothing else
-running.
+For MiniLM as lesson 4 trains it, and for a model of BERT-base's size with random weights, which needs no download, both in
+16 bits: tokens a second in turns, the share of what the card's data sheet promises and of what one large matrix product
+reaches there, and the peak of the card's memory; of MiniLM the F1 on CoNLL-2003 too, where its folder is given. Seconds are
+those that both sides count themselves, from the first step to the last, without loading and scoring.
+
+For lesson 9's GRPO and TRL's GRPOTrainer, on the model, notes and groups of `preferences.py` and in its float32: steps a
+second in turns, the peak of the card's memory, and the reward and KL divergence that the same steps reach, computed
+exactly. `preferences.py` says what differs between the two sides.
+
+Each part runs in a process of its own and has a share of the time; what does not fit into it is left out, with the reason in
+the table. The result goes to `gpu_NAME.json` beside this file, NAME being the card's, or into the folder that `--out` names.
+Run it with nothing else running.
 
 Nothing is fetched. The machine needs this checkout and the packages that pyproject.toml names. The part on BERT-base uses
-only torch, transformers, accelerate and what these bring along; the part on MiniLM also datasets and MiniLM's weights. A
-borrowed machine often has a PyTorch that fits its card, but not all of the rest, and no network. Then bring along what it
-lacks, from a machine with the network:
+only torch, transformers, accelerate and what these bring along; the part on MiniLM also datasets and MiniLM's weights; the
+part on GRPO also datasets and trl, which lists in its metadata the versions that it accepts of the others. It makes its
+model itself, in seconds. A borrowed machine often has a PyTorch that fits its card, but not all of the rest, and no network.
+Then bring along what it lacks, from a machine with the network:
 
     python benchmarks/gpu.py --pack build/carried
-    pip download --no-deps --only-binary=:all: --python-version 3.12 -d build/carried datasets dill multiprocess xxhash
+    pip download --no-deps --only-binary=:all: --python-version 3.12 -c constraints.txt -d build/carried \
+        datasets dill multiprocess xxhash trl
 
 The first command writes MiniLM with weights of 16 bits, 46 MB instead of 91. In the second, give the borrowed machine's
-version of Python, and the packages that `pip list` does not name there. On that machine, in the checkout:
+version of Python, and the packages that `pip list` does not name there. Without trl the part on GRPO is left out, and the
+table says so. On that machine, in the checkout:
 
     python -m pip install --no-index --no-deps --target build/site build/carried/*.whl
     PYTHONPATH=.:build/site python benchmarks/gpu.py ../conll2003 --encoder build/carried/minilm --out FOLDER
@@ -34,12 +42,14 @@ from __future__ import annotations
 import argparse
 import copy
 import gc
+import importlib.util
 import os
 import re
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,6 +61,7 @@ import results
 import torch
 from deadline import Outcome, OutOfTime, Part, alone, outcomes
 from ner_finetuning import EPOCHS, OURS, PEER, Setting, full, operations, ours, peer, trainer_seconds
+from profiling import finished
 from safetensors import safe_open
 
 from babyagi_lib.basics.machine import machine
@@ -63,6 +74,7 @@ from babyagi_lib.training.precision import best_precision
 
 HERE = Path(__file__).resolve().parent
 STARTING = 20.0  # of the minutes, seconds kept for the start of Python and for writing
+GRPO = "GRPO, small GPT"  # in the table
 TAGS = 9  # of BERT-base's head, as many as CoNLL-2003 has
 SEEDS = 3  # of the full trainings of each side, if there is time for them
 SLACK, SCORING = 1.3, 15.0  # a full training is begun if so many times its expected seconds and so many more are left
@@ -94,6 +106,7 @@ class Sizes:
         turns: at most, after one that does not count.
         epochs: of a full training.
         width: of the matrices whose product is timed.
+        grpo: steps of GRPO in a turn, and of training its reference before.
     """
 
     bert: dict[str, int]
@@ -105,11 +118,12 @@ class Sizes:
     turns: int
     epochs: int
     width: int
+    grpo: tuple[int, int]
 
 
-USUAL = Sizes({}, 128, (64, 256), 6400, 4800, None, 3, EPOCHS, 8192)
+USUAL = Sizes({}, 128, (64, 256), 6400, 4800, None, 3, EPOCHS, 8192, (60, 400))
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-TINY = Sizes(SMALL | {"vocab_size": 2000}, 16, (4, 8), 16, 12, 40, 1, 1, 256)
+TINY = Sizes(SMALL | {"vocab_size": 2000}, 16, (4, 8), 16, 12, 40, 1, 1, 256, (8, 5))
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,7 @@ class Side:
     """One way to train, in turns with others.
 
     Attributes:
-        run: trains once, and returns the tokens a second.
+        run: trains once, and returns the tokens or steps a second.
         beside: the name of the side that it is compared with; empty for none.
     """
 
@@ -145,7 +159,7 @@ class Turns:
     """What sides measured in turns that count.
 
     Attributes:
-        speeds: of each side, tokens a second in every turn.
+        speeds: of each side, tokens or steps a second in every turn.
         memory: of each side, the peak of the card's memory in bytes; 0 without a GPU.
         rates: operations a second of a large matrix product in every turn.
         out_of_memory: sides that the card's memory was too small for.
@@ -189,12 +203,6 @@ def this_peak() -> float | None:
     return peak(torch.cuda.get_device_name(0) if torch.cuda.is_available() else None)
 
 
-def finished() -> None:
-    """Wait until the card has done what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
 def matrix_rate(width: int, repeats: int = 10) -> float:
     """Operations a second of the product of two random matrices, in the precision that both sides train in."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -215,7 +223,7 @@ def matrix_rate(width: int, repeats: int = 10) -> float:
 
 
 def once(run: Callable[[], float]) -> tuple[float, int]:
-    """Tokens a second of one training, and the peak of the card's memory meanwhile in bytes; 0 without a GPU."""
+    """The speed of one training, and the peak of the card's memory meanwhile in bytes; 0 without a GPU."""
     gc.collect()  # the model of the training before
     if not torch.cuda.is_available():
         return run(), 0
@@ -260,14 +268,16 @@ def in_turns(sides: dict[str, Side], sizes: Sizes, ends: float) -> Turns:
     return found
 
 
-def rows(model: str, sides: dict[str, Side], found: Turns, per_token: float, promised: float | None) -> Iterator[dict]:
+def rows(
+    model: str, sides: dict[str, Side], found: Turns, per_token: float | None = None, promised: float | None = None
+) -> Iterator[dict]:
     """A row for each side: medians over turns.
 
     Args:
         model: begins the names.
         sides: with what each is compared with.
         found: what they measured.
-        per_token: floating-point operations of a token in training.
+        per_token: floating-point operations of a token in training; without it speeds are steps a second, without shares.
         promised: see `peak`; without it there is no share of it.
     """
     for name, side in sides.items():
@@ -276,16 +286,20 @@ def rows(model: str, sides: dict[str, Side], found: Turns, per_token: float, pro
             yield row | {"note": "left out: the card's memory is too small"}
             continue
         speeds = found.speeds[name]
-        row["tokens_per_second"] = round(statistics.median(speeds))
+        if per_token is None:
+            row["steps_per_second"] = round(statistics.median(speeds), 2)
+        else:
+            row["tokens_per_second"] = round(statistics.median(speeds))
         if side.beside in found.speeds:
             pairs = zip(speeds, found.speeds[side.beside], strict=True)
             row["times_the_trainer"] = round(statistics.median(mine / its for mine, its in pairs), 2)
-        if promised:
+        if per_token and promised:
             row["share_of_peak"] = round(statistics.median(speeds) * per_token / promised, 4)
-        shares = (speed * per_token / rate for speed, rate in zip(speeds, found.rates, strict=True))
-        row["share_of_matrix_rate"] = round(statistics.median(shares), 4)
+        if per_token:
+            shares = (speed * per_token / rate for speed, rate in zip(speeds, found.rates, strict=True))
+            row["share_of_matrix_rate"] = round(statistics.median(shares), 4)
         if found.memory[name]:
-            row["peak_memory_gb"] = round(found.memory[name] / 1e9, 2)
+            row["peak_memory_gb"] = round(found.memory[name] / 1e9, 3)
         yield row | {"turns": len(speeds)}
 
 
@@ -391,10 +405,45 @@ def minilm(chosen: Chosen, ends: float) -> Iterator[dict]:
             }
 
 
+# GRPO as lesson 9 has it
+
+
+def grpo(chosen: Chosen, ends: float) -> Iterator[dict]:
+    """Both sides of `preferences.py`, on the GPU if there is one."""
+    if missing := [name for name in ("trl", "datasets") if importlib.util.find_spec(name) is None]:
+        yield {"name": GRPO, "note": f"left out: not installed: {', '.join(missing)}"}
+        return
+    import preferences
+
+    os.environ.update(preferences.ENVIRONMENT)
+    steps, pretraining = chosen.sizes.grpo
+    reached: dict[str, dict[str, float]] = {}
+
+    def speed(side: str) -> float:
+        training, score = preferences.SIDES[side]("GRPO", setting, steps)
+        found = training()
+        if side not in reached:  # in the turn that does not count, so that no other one's memory has it
+            reached[side] = score()
+        return found
+
+    trainer = "TRL's GRPOTrainer"
+    sides = {
+        trainer: Side(partial(speed, "TRL")),
+        "this course's learn": Side(partial(speed, "ours"), trainer),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        preferences.make_reference(Path(folder), pretraining)
+        setting = preferences.Setting(Path(folder), "cuda" if torch.cuda.is_available() else "cpu")
+        found = in_turns(sides, chosen.sizes, ends)
+    for side, row in zip(("TRL", "ours"), rows(GRPO, sides, found), strict=True):
+        yield row | reached.get(side, {})
+
+
 # In this order. The weights share out the time that is left, so a part that is added takes from all others.
 PARTS = [
     Part("BERT-base, random weights", weight=2, least=45, rows=bert_base),
     Part("MiniLM", weight=5, least=60, rows=minilm),
+    Part(GRPO, weight=2, least=60, rows=grpo),
 ]
 
 
@@ -440,10 +489,10 @@ def described(chosen: Chosen, device: dict | None) -> dict[str, Any]:
     return {
         "title": title + (", on sizes too small to measure" if sizes == TINY else ""),
         "data": f"in each turn {sizes.examples:,} random examples of {sizes.pieces} pieces, and up to {sizes.sentences:,} "
-        f"sentences of {corpus}; medians of the turns; {told}; shares of the matrix rate are of a product of two large "
+        f"sentences of {corpus}; {sizes.grpo[0]} steps of GRPO; medians of the turns; {told}; shares of the matrix rate are of a product of two large "
         f"matrices, timed in the same turns",
         "model": f"BERT-base's configuration with random weights; all-MiniLM-L6-v2, {weights(chosen.encoder)}; "
-        f"precision {precision}",
+        f"precision {precision}; of GRPO, lesson 9's GPT of 108,000 parameters in float32",
         "machine": ", ".join(filter(None, (name, machine()))),
         "device": device,
         "peak_operations_per_second": promised,
@@ -466,6 +515,7 @@ def measure(chosen: Chosen, minutes: float, folder: Path) -> bool:
         device = looked.rows[0]
     folder.mkdir(parents=True, exist_ok=True)
     told, name, table, spent = described(chosen, device), file_name(device), [], []
+    peers = [name for name in ("trl",) if importlib.util.find_spec(name)]
     failed = False
     for part, outcome in outcomes(PARTS, chosen, ends):
         table += outcome.rows
@@ -474,7 +524,8 @@ def measure(chosen: Chosen, minutes: float, folder: Path) -> bool:
             print(f"{part.name}: {outcome.reason}", flush=True)
         spent.append(time_of(part, outcome))
         failed |= outcome.failed
-        results.write(f"gpu_{name}", **told, folder=folder, settings={"minutes": minutes}, parts=spent, runs=table)
+        more = {"settings": {"minutes": minutes}, "parts": spent, "packages": peers}
+        results.write(f"gpu_{name}", **told, folder=folder, runs=table, **more)
     print(*table, sep="\n")
     print(f"Written: {folder / f'gpu_{name}.json'}")
     return not failed

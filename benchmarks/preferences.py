@@ -17,7 +17,7 @@ answers, and TRL has the KL divergence in its loss where lesson 09 has it in the
 Every run is a process of its own, and the sides take turns. Steps a second leave out a few steps at the start. `memory_mb` is
 what training adds to the memory of a process that has the model and all imports, and `process_mb` the peak of the process.
 After that, one run of each is profiled. The result goes to `preferences.json` beside this file. Four minutes; run it with
-nothing else running.
+nothing else running. All of this is on the CPU; `gpu.py` has the two sides of GRPO on a GPU.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ import growth
 import numpy as np
 import results
 import torch
-from profiling import hottest
+from profiling import finished, hottest
 from torch import Tensor
 
 from babyagi_course.measured import Aim
@@ -68,16 +68,17 @@ class Setting:
 
     Args:
         folder: of the model, as GPT-2 with its tokenizer and as lesson 09's GPT; see `make_reference`.
+        device: where both sides compute, "cpu" or "cuda".
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         torch.set_num_threads(THREADS)
-        self.folder = folder
+        self.folder, self.device = folder, device
         notes = part_notes.write_notes(PROMPTS, np.random.default_rng(stream_seed("bench: prompts", 0)))
         self.texts = [" ".join((*text, part_notes.DECIDE)) for text in notes.texts]
-        self.ids, self.places = (torch.tensor(part) for part in notes.inputs())
-        self.rewards = torch.tensor(notes.rewards()).float()
-        self.pieces = torch.tensor(part_notes.ANSWER_PIECES)
+        self.ids, self.places = (torch.tensor(part, device=device) for part in notes.inputs())
+        self.rewards = torch.tensor(notes.rewards(), device=device).float()
+        self.pieces = torch.tensor(part_notes.ANSWER_PIECES, device=device)
 
     def policy(self) -> preferences.OnePiece:
         """The reference as lesson 09 has it."""
@@ -86,7 +87,7 @@ class Setting:
         weights = load_file(self.folder / "gpt.safetensors")
         model = gpt.GPT(*sizes(weights), generator=torch.Generator())
         model.load_state_dict(weights)
-        return preferences.OnePiece(model, self.ids, self.places, self.pieces)
+        return preferences.OnePiece(model, self.ids, self.places, self.pieces).to(self.device)
 
     def score(self, log_p: Tensor) -> dict[str, float]:
         """Exact reward, KL and their objective of a policy over the eight answers."""
@@ -96,7 +97,7 @@ class Setting:
 
     def pairs(self) -> Tensor:
         """Of each note, half as many pairs as a group has answers: who won how often, (prompts, answers, answers)."""
-        generator = torch.Generator().manual_seed(stream_seed("bench: pairs", 0))
+        generator = torch.Generator(self.device).manual_seed(stream_seed("bench: pairs", 0))
         with torch.no_grad():
             return preferences.draw_pairs(self.policy()(), self.rewards, GROUP // 2, generator)
 
@@ -192,8 +193,10 @@ def ours(method: str, setting: Setting, steps: int) -> Prepared:
 
     def training() -> float:
         learn(WARM_UP)
+        finished()
         started = time.perf_counter()
         made.append(learn(steps))
+        finished()
         return steps / (time.perf_counter() - started)
 
     return training, lambda: setting.score(made[-1]())
@@ -211,7 +214,7 @@ def theirs(method: str, setting: Setting, steps: int) -> Prepared:
     def score() -> dict[str, float]:
         with torch.no_grad():
             logits = trainer.model.eval()(setting.ids).logits
-        at_end = logits[torch.arange(PROMPTS), setting.places][:, setting.pieces]
+        at_end = logits[torch.arange(PROMPTS, device=setting.device), setting.places][:, setting.pieces]
         return setting.score(at_end.log_softmax(dim=1))
 
     return training, score
@@ -230,7 +233,7 @@ def common(setting: Setting, steps: int, rows: int) -> dict[str, Any]:
         "beta": BETA,
         "bf16": False,
         "gradient_checkpointing": False,
-        "use_cpu": True,
+        "use_cpu": setting.device == "cpu",
         "report_to": "none",
         "save_strategy": "no",
         "logging_strategy": "no",
@@ -304,6 +307,7 @@ def stopwatch(trainer: Any) -> list[float]:
 
     class Watch(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:
+            finished()
             ends.append(time.perf_counter())
 
     trainer.remove_callback(PrinterCallback)

@@ -1,4 +1,7 @@
-"""Where the time of a program goes, in a few rows. Benchmarks say with it what stands in the way of an aim."""
+"""Where the time of a program goes, in a few rows. Benchmarks say with it what stands in the way of an aim.
+
+And `finished`, to be called before a clock is read where a GPU may still be at work.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,20 @@ import pstats
 import re
 from pathlib import Path
 
+import torch
+
 
 def hottest(watch: cProfile.Profile) -> list[dict]:
     """The functions that take most time themselves, with their share of the whole."""
     stats = pstats.Stats(watch)
     spent = sorted(((row[2], name) for name, row in stats.stats.items()), reverse=True)
     return [{"function": named(name), "share": round(own / stats.total_tt, 3)} for own, name in spent[:8]]
+
+
+def finished() -> None:
+    """Wait until the card has done what it was given; without a GPU there is nothing to wait for."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def named(function: tuple[str, int, str]) -> str:

@@ -710,6 +710,8 @@ def test_the_first_turn_does_not_count_and_sides_are_compared_within_a_turn():
     }
     assert (ours["times_the_trainer"], ours["share_of_peak"], ours["peak_memory_gb"]) == (2, 0.1, 3)
     assert "share_of_peak" not in next(gpu.rows("M", compared, found, per_token=1000, promised=None))
+    theirs, ours = gpu.rows("M", compared, dataclasses.replace(found, rates=[]))
+    assert theirs == {"name": "M, theirs", "steps_per_second": 200, "turns": 3} and ours["times_the_trainer"] == 2
 
 
 def test_turns_end_in_time(monkeypatch):
@@ -807,7 +809,11 @@ def test_a_tiny_run_tries_every_part(no_gpu, tmp_path, tokenizer, capsys):
     assert "read from a folder, F16; precision " in result["model"]
     assert [part["part"] for part in result["parts"]] == [part.name for part in gpu.PARTS]
     runs = results.by_name(result)
-    assert not [run for run in result["runs"] if "note" in run or "share_of_peak" in run or "peak_memory_gb" in run]
+    assert not [run for run in result["runs"] if "share_of_peak" in run or "peak_memory_gb" in run]
+    with_trl = importlib.util.find_spec("trl") is not None
+    notes = [(run["name"], run["note"]) for run in result["runs"] if "note" in run]
+    assert notes == ([] if with_trl else [(gpu.GRPO, "left out: not installed: trl")])
+    assert ("trl" in result["versions"]) == with_trl
     speeds = [run for run in result["runs"] if run["name"].startswith("BERT-base") or "MiniLM, full" in run["name"]]
     assert len(speeds) == 6 + 2 * gpu.SEEDS and all(run["tokens_per_second"] > 0 for run in speeds)
     assert runs["BERT-base, random weights, this course's fit, batches of 4"]["times_the_trainer"] > 0

@@ -1,6 +1,7 @@
 """The comparisons of lessons 07 to 09 with stable-baselines3 and TRL: both sides do the same work, and the clock is fair."""
 
 import copy
+import importlib.util
 import math
 import sys
 import time
@@ -17,6 +18,8 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 
 import agents  # noqa: E402
+import deadline  # noqa: E402
+import gpu  # noqa: E402
 import preferences  # noqa: E402
 import profiling  # noqa: E402
 import single_file  # noqa: E402
@@ -263,6 +266,40 @@ def turn(speed, memory=5.0):
         "kl": 0.1,
         "objective": 0.4,
     }
+
+
+def test_a_setting_says_where_both_sides_compute(folder):
+    """On the CPU if nothing is said. For another device there is only one that computes no numbers."""
+    usual = preferences.Setting(folder)
+    assert usual.device == "cpu" and preferences.common(usual, 1, 1)["use_cpu"]
+    setting = preferences.Setting(folder, "meta")
+    assert not preferences.common(setting, 1, 1)["use_cpu"]
+    kept = [setting.ids, setting.places, setting.rewards, setting.pieces, setting.policy()(), setting.policy().ids]
+    assert {tensor.device.type for tensor in kept} == {"meta"}
+
+
+def test_grpo_on_a_gpu_is_left_out_without_trl(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "trl" else find(name))
+    chosen = gpu.Chosen(None, "embedded", gpu.TINY)
+    assert [*gpu.grpo(chosen, time.time() + 60)] == [{"name": gpu.GRPO, "note": "left out: not installed: trl"}]
+
+
+def test_grpo_on_a_gpu_takes_turns_and_says_what_was_reached(monkeypatch):
+    """Here on the CPU, in a process of its own as there."""
+    pytest.importorskip("trl")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    done = deadline.alone(gpu.grpo, gpu.Chosen(None, "embedded", gpu.TINY), 300)
+    assert done.reason is None
+    theirs, ours = done.rows
+    assert theirs["name"] == f"{gpu.GRPO}, TRL's GRPOTrainer" and ours["name"] == f"{gpu.GRPO}, this course's learn"
+    assert theirs["steps_per_second"] > 0 and theirs["turns"] == ours["turns"] == gpu.TINY.turns
+    ratio = ours["steps_per_second"] / theirs["steps_per_second"]
+    assert ours["times_the_trainer"] == pytest.approx(ratio, rel=0.01) and "times_the_trainer" not in theirs
+    for row in done.rows:
+        assert row["kl"] > 0
+        assert row["objective"] == pytest.approx(row["reward"] - preferences.BETA * row["kl"], abs=2e-4)
 
 
 def test_a_ratio_compares_runs_of_the_same_turn():

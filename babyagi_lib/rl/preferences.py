@@ -3,7 +3,8 @@
 A policy gives each of a few answers a probability after each prompt. So the best policy is known in closed form, and every
 method can be compared with it. Read in this order: what is exact (`optimum`, `frontier`, `evaluate`), then the losses, a
 few lines each, then the two loops: `learn` draws answers and is told their rewards, `learn_from_pairs` is told which of
-two answers was preferred. Log-probabilities are tensors (prompts, answers).
+two answers was preferred. Log-probabilities are tensors (prompts, answers). The tensors and the generator of a call are on
+one device; a policy moves to another one, with its prompts and answers, by `.to(device)`.
 """
 
 from __future__ import annotations
@@ -42,12 +43,19 @@ class OnePiece(nn.Module):
 
     def __init__(self, gpt: GPT, ids: Tensor, places: Tensor, pieces: Tensor, offset: Tensor | None = None) -> None:
         super().__init__()
-        self.gpt, self.ids, self.places, self.pieces = gpt, ids, places, pieces
-        self.offset = 0 if offset is None else offset
+        self.gpt = gpt
+        kept = {
+            "ids": ids,
+            "places": places,
+            "pieces": pieces,
+            "offset": torch.tensor(0.0) if offset is None else offset,
+        }
+        for name, tensor in kept.items():
+            self.register_buffer(name, tensor, persistent=False)
 
     def states(self) -> Tensor:
         """The model's last state at the end of each prompt, (prompts, d)."""
-        return self.gpt.states(self.ids)[torch.arange(len(self.ids)), self.places]
+        return self.gpt.states(self.ids)[torch.arange(len(self.ids), device=self.ids.device), self.places]
 
     def forward(self) -> Tensor:
         """Log-probabilities, (prompts, answers)."""
@@ -66,23 +74,30 @@ class SeveralPieces(nn.Module):
 
     def __init__(self, gpt: GPT, ids: Tensor, places: Tensor, lists: Sequence[Tensor]) -> None:
         super().__init__()
-        self.gpt, self.lists, self.places = gpt, list(lists), places
-        begun = torch.cartesian_prod(*self.lists[:-1]).reshape(
-            -1, len(self.lists) - 1
-        )  # all answers but for the last piece
-        self.ids = ids.repeat_interleave(len(begun), dim=0)
-        rows = torch.arange(len(self.ids))
+        self.gpt, self.sizes = gpt, [len(pieces) for pieces in lists]
+        # all answers but for the last piece
+        begun = torch.cartesian_prod(*lists[:-1]).reshape(-1, len(lists) - 1)
+        read = ids.repeat_interleave(len(begun), dim=0)
+        rows = torch.arange(len(read), device=ids.device)
         for step in range(begun.shape[1]):
-            self.ids[rows, places.repeat_interleave(len(begun)) + 1 + step] = begun[:, step].repeat(len(ids))
+            read[rows, places.repeat_interleave(len(begun)) + 1 + step] = begun[:, step].repeat(len(ids))
+        for name, tensor in {"ids": read, "places": places, "listed": torch.cat([*lists])}.items():
+            self.register_buffer(name, tensor, persistent=False)
+
+    @property
+    def lists(self) -> tuple[Tensor, ...]:
+        """The ids of the pieces that can stand at each place of the answer."""
+        return self.listed.split(self.sizes)
 
     def pieces(self) -> list[Tensor]:
         """Log-probabilities of each piece, given those before it: (prompts, n1), (prompts, n1, n2), (prompts, n1, n2, n3)..."""
-        prompts, sizes = len(self.places), [len(pieces) for pieces in self.lists]
+        prompts, sizes = len(self.places), self.sizes
         states = self.gpt.states(self.ids)
         at = self.places.repeat_interleave(len(self.ids) // prompts)
+        rows = torch.arange(len(at), device=at.device)
         found = []
         for step, pieces in enumerate(self.lists):
-            scores = states[torch.arange(len(at)), at + step] @ self.gpt.pieces.weight[pieces].T
+            scores = states[rows, at + step] @ self.gpt.pieces.weight[pieces].T
             scores = scores.view(prompts, *sizes[:-1], sizes[step])
             for _ in range(step, len(sizes) - 1):  # what comes later cannot matter: any of its rows will do
                 scores = scores.select(step + 1, 0)
@@ -95,7 +110,7 @@ class SeveralPieces(nn.Module):
         Args:
             pieces: for each place, a table as from `pieces`, or one that does not depend on the pieces before, (prompts, n).
         """
-        prompts, sizes = len(self.places), [len(pieces) for pieces in self.lists]
+        prompts, sizes = len(self.places), self.sizes
         whole = []
         for step, piece in enumerate(pieces):
             before = sizes[:step] if piece.dim() == step + 2 else [1] * step
@@ -251,13 +266,13 @@ def draw_pairs(log_p: Tensor, rewards: Tensor, pairs: int, generator: torch.Gene
     """
     check_whole("pairs", pairs, 1)
     prompts, answers = log_p.shape
-    rows = torch.arange(prompts).repeat_interleave(pairs)
+    rows = torch.arange(prompts, device=log_p.device).repeat_interleave(pairs)
     first, second = torch.multinomial(log_p.detach().exp()[rows], 2, generator=generator).T
     better = torch.sigmoid(rewards[rows, first] - rewards[rows, second])
-    won = torch.rand(len(rows), generator=generator) < better
+    won = torch.rand(len(rows), generator=generator, device=log_p.device) < better
     chosen, rejected = torch.where(won, first, second), torch.where(won, second, first)
-    wins = torch.zeros(prompts, answers, answers)
-    return wins.index_put_((rows, chosen, rejected), torch.ones(len(rows)), accumulate=True)
+    wins = torch.zeros(prompts, answers, answers, device=log_p.device)
+    return wins.index_put_((rows, chosen, rejected), wins.new_ones(len(rows)), accumulate=True)
 
 
 def learn(
@@ -303,7 +318,7 @@ def learn(
     with torch.no_grad():
         log_reference = policy()
     _check(log_reference, rewards)
-    policy, generator = copy.deepcopy(policy), torch.Generator().manual_seed(seed)
+    policy, generator = copy.deepcopy(policy), torch.Generator(log_reference.device).manual_seed(seed)
     optimiser = torch.optim.Adam(policy.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / steps)
     for step in range(steps):
@@ -368,8 +383,8 @@ def reward_model(states: Tensor, wins: Tensor, ridge: float = 1e-3) -> tuple[Ten
     """
     check_number("ridge", ridge, 0, above=True)
     answers = wins.shape[1]
-    weights = torch.zeros(states.shape[1], answers, requires_grad=True)
-    biases = torch.zeros(answers, requires_grad=True)
+    weights = torch.zeros(states.shape[1], answers, requires_grad=True, device=states.device)
+    biases = torch.zeros(answers, requires_grad=True, device=states.device)
     optimiser = torch.optim.LBFGS([weights, biases], max_iter=200, line_search_fn="strong_wolfe")
 
     @torch.enable_grad()
