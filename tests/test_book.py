@@ -1202,7 +1202,7 @@ def test_the_effort_counts_prose_and_code_but_no_solution(tmp_path):
     )
     assert paging.effort(lesson) == paging.Effort(words=6 + 9, lines=2, reading=40, solving=15)
     lesson = written(tmp_path / "02.ipynb", prose(f"With $1<2$ four more words $2>1$. {plan}"))
-    assert paging.effort(lesson).words == 5 + 9, "what stands between the signs < and > of formulas counts"
+    assert paging.effort(lesson).words == 4 + 9, "what stands between the signs < and > of formulas counts"
 
 
 def test_a_lesson_without_its_minutes_is_refused(tmp_path):

@@ -90,7 +90,7 @@ class GPT(nn.Module):
 
     def scores_at(self, ids: Tensor, places: Tensor, pieces: Tensor) -> Tensor:
         """Scores of some pieces after one position of each text, (batch, pieces); `places` is (batch,), `pieces` (pieces,)."""
-        states = self.states(ids)[torch.arange(len(ids)), places]
+        states = self.states(ids)[torch.arange(len(ids), device=ids.device), places]
         return states @ self.pieces.weight[pieces].T
 
 
