@@ -121,6 +121,26 @@ TARGET_MISTAKES: list[tuple[str, Callable[[Targets], Values]]] = [
         "you average over the actions; the best one counts.",
         lambda b: b.towards(b.judge.mean(axis=1)),
     ),
+    (
+        "you take one maximum over the whole batch: take it in each row, with dim=1.",
+        lambda b: b.towards(b.judge.max()),
+    ),
+    (
+        "what follows is missing: add gamma times the judge's value of the chosen action.",
+        lambda b: b.r,
+    ),
+    (
+        "what follows is subtracted: add it.",
+        lambda b: 2 * b.r - b.right(),
+    ),
+    (
+        "~ turns the whole numbers 0 and 1 into -1 and -2: use it on the booleans, as they come.",
+        lambda b: b.r + b.gamma * np.where(b.terminated, -2, -1) * b.of(b.judge, b.network.argmax(axis=1)),
+    ),
+    (
+        "a terminated step has no future, whether or not it was truncated too: look at terminated alone.",
+        lambda b: b.r + b.gamma * ~(b.terminated & b.truncated) * b.of(b.judge, b.network.argmax(axis=1)),
+    ),
 ]
 
 
@@ -151,6 +171,11 @@ def batches() -> list[tuple[torch.nn.Module, torch.nn.Module, Any, Any, Any, Any
     return drawn
 
 
+def state_of(*models: torch.nn.Module) -> list[tuple[bool, list[float]]]:
+    """Every weight of the networks, and whether it still learns."""
+    return [(part.requires_grad, part.flatten().tolist()) for model in models for part in model.parameters()]
+
+
 def seen(batch: tuple) -> Targets:
     """A batch as arrays, with what the networks say."""
     network, judge, r, s_next, terminated, truncated, gamma = batch
@@ -176,7 +201,13 @@ def double_target(attempt: Callable) -> str:
     for batch in drawn:
         network, judge, r, s_next, terminated, truncated, gamma = batch
         before = [part.clone() for part in (r, s_next, terminated, truncated)]
+        weights = state_of(network, judge)
         answer = attempt(network, judge, r, s_next, terminated, truncated, gamma)
+        if state_of(network, judge) != weights:
+            raise Wrong(
+                "your function changes the networks, their weights or whether these have a gradient: only ask them, and "
+                "keep the gradient out with torch.no_grad()."
+            )
         if any(
             not torch.equal(one, other) for one, other in zip((r, s_next, terminated, truncated), before, strict=True)
         ):
@@ -259,6 +290,15 @@ def targets(
     return rows
 
 
+def set_before_the_end(stream: Stream) -> Values:
+    """A mistake: weight and last step are set inside the loop, after the `break`."""
+    rows = targets(stream)
+    for t, i in enumerate(rows[2].astype(int)):
+        if stream.terminated[i] or stream.truncated[i]:
+            rows[1:, t] = (stream.gamma ** (i - t), i - 1) if i > t else 0.0
+    return rows
+
+
 STREAM_MISTAKES: list[tuple[str, Callable[[Stream], Values]]] = [
     (
         "you add rewards across the end of an episode: stop at terminated and at truncated, where another episode begins.",
@@ -324,6 +364,39 @@ STREAM_MISTAKES: list[tuple[str, Callable[[Stream], Values]]] = [
         "the third row is how many rewards were added: give the number of the last step.",
         lambda s: np.vstack([targets(s)[:2], targets(s)[2] - np.arange(len(s.reward)) + 1]),
     ),
+    (
+        "the third row is step t itself: give the last step whose reward was added.",
+        lambda s: np.vstack([targets(s)[:2], np.arange(len(s.reward))]),
+    ),
+    (
+        "the third row goes on past the end of the episode: give the last step whose reward was added.",
+        lambda s: np.vstack([targets(s)[:2], np.minimum(np.arange(len(s.reward)) + s.n, len(s.reward)) - 1]),
+    ),
+    ("n is ignored: add at most n rewards.", lambda s: targets(s, more=len(s.reward))),
+    (
+        "you stop only where a step has terminated and was truncated: one of the two is enough.",
+        lambda s: targets(s, stops=lambda s, i: bool(s.terminated[i] and s.truncated[i])),
+    ),
+    (
+        "the power of gamma counts from the start of the buffer: for a reward it is the number of steps since t.",
+        lambda s: targets(s, counts=lambda s, t, i: s.gamma**i * s.reward[i]),
+    ),
+    (
+        "the power of gamma counts from the start of the buffer: for the weight it is the number of rewards added.",
+        lambda s: targets(s, weighs=lambda s, t, i: 0.0 if s.terminated[i] else s.gamma ** (i + 1)),
+    ),
+    (
+        "the weight depends on the last step that was added, not on step t: look at terminated there.",
+        lambda s: targets(s, weighs=lambda s, t, i: 0.0 if s.terminated[t] else s.gamma ** (i - t + 1)),
+    ),
+    (
+        "a termination in a later episode does not count: the weight depends on the last step that was added.",
+        lambda s: targets(s, weighs=lambda s, t, i: 0.0 if s.terminated[t : t + s.n].any() else s.gamma ** (i - t + 1)),
+    ),
+    (
+        "where an episode ends, you leave the loop before weight and last step are set: set them after the loop.",
+        set_before_the_end,
+    ),
 ]
 
 
@@ -378,6 +451,9 @@ def n_step(attempt: Callable) -> str:
     for message, mistake in STREAM_MISTAKES:
         if all(same(found, mistake(stream)) for found, stream in zip(answers, drawn, strict=True)):
             raise Wrong(message + said)
+    given, right = (np.concatenate(every, axis=1) for every in (answers, wanted))
+    if (decimals := rounded_to(given, right, 1e-5)) is not None:
+        raise Wrong(f"you round to {decimals} decimals: return the numbers as they are." + said)
     rows = [
         np.concatenate([~np.isclose(f, w, **GENTLE) for f, w in zip(answers, wanted, strict=True)], axis=1)[k].any()
         for k in range(3)
@@ -503,6 +579,30 @@ GAIN_MISTAKES: list[tuple[str, Callable[[Linear], Values]]] = [
         "the cost of the action is missing in the new P: with A - BK on both sides, add K'RK.",
         lambda w: recursion(w, after=lambda w, P, K: w.Q + w.gamma * (w.A - w.B @ K).T @ P @ (w.A - w.B @ K))[0],
     ),
+    (
+        "K'RK belongs to the form with A - BK on both sides; with A'P(A - BK) it is already counted.",
+        lambda w: recursion(w, after=lambda w, P, K: w.Q + K.T @ w.R @ K + w.gamma * w.A.T @ P @ (w.A - w.B @ K))[0],
+    ),
+    (
+        "1 / M divides entry by entry: use np.linalg.inv or np.linalg.solve.",
+        lambda w: recursion(w, better=lambda w, P: w.gamma * (1 / (w.R + w.gamma * w.B.T @ P @ w.B)) @ w.B.T @ P @ w.A)[
+            0
+        ],
+    ),
+    (
+        "the A at the end of K is missing.",
+        lambda w: recursion(
+            w, better=lambda w, P: w.gamma * np.linalg.solve(w.R + w.gamma * w.B.T @ P @ w.B, w.B.T @ P)
+        )[0],
+    ),
+    (
+        "gamma multiplies Q, too: the cost of the present step is not discounted.",
+        lambda w: recursion(w, after=lambda w, P, K: w.gamma * (w.Q + w.A.T @ P @ (w.A - w.B @ K)))[0],
+    ),
+    (
+        "every new P is made from Q: make it from the P before.",
+        lambda w: recursion(w, after=lambda w, P, K: w.Q + w.gamma * w.A.T @ w.Q @ (w.A - w.B @ K))[0],
+    ),
 ]
 
 
@@ -545,6 +645,8 @@ def riccati(attempt: Callable) -> str:
                 raise Wrong(f"stopped too early, after {passes} passes: go on until P hardly changes." + said)
         if not np.isfinite(found).all():
             raise Wrong(GROWS + said)
+        if found.shape == right.shape and (decimals := rounded_to(found, right, 1e-5)) is not None:
+            raise Wrong(f"you round to {decimals} decimals: return the numbers as they are." + said)
         raise Wrong("this is not the best gain." + said)
     return f"the best gains of {len(worlds)} linear worlds, with one and two actions."
 
