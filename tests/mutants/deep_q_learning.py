@@ -91,6 +91,12 @@ def freezes_the_networks(network, judge, *rest):
     return target(network, judge, *rest)
 
 
+def freezes_the_judge(network, judge, r, s_next, terminated, truncated, gamma):
+    """The judge never learns, so this does no harm."""
+    judge.requires_grad_(False)
+    return r + gamma * ~terminated * pick(judge(s_next), network(s_next).argmax(1))
+
+
 def where_the_largest_is(network, judge, r, s_next, terminated, truncated, gamma):
     values = network(s_next).detach()
     worth = judge(s_next).detach()[values == values.amax(1, keepdim=True)]
@@ -345,6 +351,7 @@ CASES = [
     (checks.double_target, changed_afterwards),
     (checks.double_target, only_where_it_goes_on),
     (checks.double_target, where_the_largest_is),
+    (checks.double_target, freezes_the_judge),
     (checks.n_step, rows),
     (checks.n_step, backwards),
     (checks.n_step, one_step_at_a_time),

@@ -171,9 +171,10 @@ def batches() -> list[tuple[torch.nn.Module, torch.nn.Module, Any, Any, Any, Any
     return drawn
 
 
-def state_of(*models: torch.nn.Module) -> list[tuple[bool, list[float]]]:
-    """Every weight of the networks, and whether it still learns."""
-    return [(part.requires_grad, part.flatten().tolist()) for model in models for part in model.parameters()]
+def state_of(network: torch.nn.Module, judge: torch.nn.Module) -> list:
+    """Every weight of both, and whether the network still learns. The judge never does, so its gradients may be off."""
+    weights = [part.flatten().tolist() for model in (network, judge) for part in model.parameters()]
+    return [*weights, [part.requires_grad for part in network.parameters()]]
 
 
 def seen(batch: tuple) -> Targets:
@@ -188,7 +189,9 @@ def carries_gradient(answer: Any, *models: torch.nn.Module) -> bool:
     """True if a gradient flows from an answer into the weights of a network."""
     if not isinstance(answer, torch.Tensor) or not answer.requires_grad:
         return False
-    weights = [weight for model in models for weight in model.parameters()]
+    weights = [weight for model in models for weight in model.parameters() if weight.requires_grad]
+    if not weights:
+        return False
     found = torch.autograd.grad(answer.sum(), weights, allow_unused=True, retain_graph=True)
     return any(gradient is not None for gradient in found)
 
@@ -205,8 +208,8 @@ def double_target(attempt: Callable) -> str:
         answer = attempt(network, judge, r, s_next, terminated, truncated, gamma)
         if state_of(network, judge) != weights:
             raise Wrong(
-                "your function changes the networks, their weights or whether these have a gradient: only ask them, and "
-                "keep the gradient out with torch.no_grad()."
+                "your function changes the networks: their weights, or whether `network` can learn. Only ask them, and keep "
+                "the gradient out with torch.no_grad()."
             )
         if any(
             not torch.equal(one, other) for one, other in zip((r, s_next, terminated, truncated), before, strict=True)
