@@ -78,6 +78,31 @@ def a_table(network, judge, r, s_next, terminated, truncated, gamma):
         return r + gamma * ~terminated * judge(s_next).gather(1, network(s_next).argmax(1, keepdim=True))
 
 
+def changes_the_network(network, judge, r, s_next, terminated, truncated, gamma):
+    for weight in network.parameters():
+        weight.data *= 1.1
+    return target(network, judge, r, s_next, terminated, truncated, gamma)
+
+
+def freezes_the_networks(network, judge, *rest):
+    """Right numbers and no gradient, but the network can no longer learn."""
+    network.requires_grad_(False)
+    judge.requires_grad_(False)
+    return target(network, judge, *rest)
+
+
+def freezes_the_judge(network, judge, r, s_next, terminated, truncated, gamma):
+    """The judge never learns, so this does no harm."""
+    judge.requires_grad_(False)
+    return r + gamma * ~terminated * pick(judge(s_next), network(s_next).argmax(1))
+
+
+def where_the_largest_is(network, judge, r, s_next, terminated, truncated, gamma):
+    values = network(s_next).detach()
+    worth = judge(s_next).detach()[values == values.amax(1, keepdim=True)]
+    return torch.where(terminated, r, torch.add(r, worth, alpha=gamma)).requires_grad_()
+
+
 def changes_the_reward(network, judge, r, s_next, terminated, truncated, gamma):
     r += gamma * ~terminated * pick(judge(s_next).detach(), network(s_next).argmax(1))
     return r
@@ -153,6 +178,35 @@ def recursive(reward, terminated, truncated, n, gamma):
         return reward[t] + gamma * total, gamma * weight, last
 
     return np.array([of(t, n) for t in range(len(reward))]).T
+
+
+def from_sums_so_far(reward, terminated, truncated, n, gamma):
+    """Differences of one discounted running sum, and a search for the next end."""
+    steps, at = len(reward), np.arange(len(reward))
+    ends = np.flatnonzero(terminated | truncated)
+    last = np.minimum(np.append(ends, steps - 1)[np.searchsorted(ends, at)], at + n - 1)
+    so_far = np.append(0.0, np.cumsum(gamma**at * reward))
+    return np.stack([(so_far[last + 1] - so_far[at]) / gamma**at, ~terminated[last] * gamma ** (last - at + 1.0), last])
+
+
+def by_a_matrix(reward, terminated, truncated, n, gamma):
+    at, episode = np.arange(len(reward)), np.append(0, np.cumsum(terminated | truncated)[:-1])
+    ahead = at - at[:, None]
+    adds = (ahead >= 0) & (ahead < n) & (episode == episode[:, None])
+    last = at + adds.sum(axis=1) - 1
+    sums = np.where(adds, gamma ** np.maximum(ahead, 0.0), 0) @ reward
+    return sums, np.where(terminated[last], 0, gamma ** adds.sum(axis=1)), last
+
+
+def set_after_the_break(reward, terminated, truncated, n, gamma):
+    found = np.zeros((3, len(reward)))
+    for t in range(len(reward)):
+        for i in range(t, min(t + n, len(reward))):
+            found[0, t] += gamma ** (i - t) * reward[i]
+            if terminated[i] or truncated[i]:
+                break
+            found[1:, t] = gamma ** (i - t + 1), i
+    return found
 
 
 def sums_of(stops, weighs=None, counts=None, more=0):
@@ -238,6 +292,26 @@ def without_names(a, b, q, r, discount):
     return np.linalg.pinv(r + discount * b.T.dot(p).dot(b)).dot(discount * b.T.dot(p).dot(a))
 
 
+def by_doubling(A, B, Q, R, gamma):
+    """Each pass doubles the horizon."""
+    a, g, h = gamma**0.5 * A, gamma * B @ np.linalg.inv(R) @ B.T, Q.copy()
+    for _ in range(20):
+        w = np.linalg.inv(np.eye(len(A)) + g @ h)
+        a, g, h = a @ w @ a, g + a @ w @ g @ a.T, h + a.T @ h @ w @ a
+    return (gamma * np.linalg.solve(R + gamma * B.T @ h @ B, B.T @ h @ A)).tolist()
+
+
+def until_it_hardly_changes(A, B, Q, R, gamma):
+    """From P = 0, in place, until the change is small."""
+    P, change = np.zeros_like(Q), 1.0
+    while change > 1e-4:
+        K = gamma * np.linalg.lstsq(R + gamma * B.T @ P @ B, B.T @ P @ A, rcond=None)[0]
+        after = Q + gamma * A.T @ P @ (A - B @ K)
+        change = np.abs(after - P).max()
+        P[...] = after
+    return K
+
+
 def recursed(better=None, after=None):
     """A wrong answer: another K, or another P."""
     better = better or (lambda A, B, Q, R, g, P: g * np.linalg.solve(R + g * B.T @ P @ B, B.T @ P @ A))
@@ -276,18 +350,24 @@ CASES = [
     (checks.double_target, with_one_hot),
     (checks.double_target, changed_afterwards),
     (checks.double_target, only_where_it_goes_on),
+    (checks.double_target, where_the_largest_is),
+    (checks.double_target, freezes_the_judge),
     (checks.n_step, rows),
     (checks.n_step, backwards),
     (checks.n_step, one_step_at_a_time),
     (checks.n_step, in_lists),
     (checks.n_step, in_torch),
     (checks.n_step, recursive),
+    (checks.n_step, from_sums_so_far),
+    (checks.n_step, by_a_matrix),
     (checks.riccati, riccati),
     (checks.riccati, by_scipy),
     (checks.riccati, closed_loop_form),
     (checks.riccati, by_policy_iteration),
     (checks.riccati, single_precision),
     (checks.riccati, without_names),
+    (checks.riccati, by_doubling),
+    (checks.riccati, until_it_hardly_changes),
 ]
 TARGETS = [
     (lambda q, j, r, d, c, g: r + g * ~d * j.amax(1), "the judge both chooses and judges"),
@@ -306,6 +386,13 @@ TARGETS = [
     (lambda q, j, r, d, c, g: r + g * ~d * pick((q + j) / 2, q.argmax(1)), "average the two networks"),
     (lambda q, j, r, d, c, g: r + g * ~d * pick(j, q.argmin(1)), "the worst"),
     (lambda q, j, r, d, c, g: r + g * ~d * j.mean(1), "average over the actions"),
+    (lambda q, j, r, d, c, g: r + g * ~d * j.max(), "the whole batch"),
+    (lambda q, j, r, d, c, g: 1 * r, "what follows is missing"),
+    (lambda q, j, r, d, c, g: r - g * ~d * pick(j, q.argmax(1)), "what follows is subtracted"),
+    (lambda q, j, r, d, c, g: r + g * ~d.int() * pick(j, q.argmax(1)), "not what the formula says"),
+    (lambda q, j, r, d, c, g: r + g * ~(d & c) * pick(j, q.argmax(1)), "not what the formula says"),
+    (lambda q, j, r, d, c, g: r + g * ~d * (q.softmax(1) * j).sum(1), "not what the formula says"),
+    (lambda q, j, r, d, c, g: r[:, None] + g * ~d[:, None] * j, "one for each transition"),
     (lambda q, j, r, d, c, g: (r + g * ~d * pick(j, q.argmax(1))).round(decimals=1), "you round to 1 decimals"),
     (lambda q, j, r, d, c, g: r + g**2 * ~d * pick(j, q.argmax(1)), "not what the formula says"),
     (lambda q, j, r, d, c, g: (r + g * ~d * pick(j, q.argmax(1)))[:, None], "one for each transition"),
@@ -337,6 +424,23 @@ STREAMS = [
     ),
     (lambda *given: rows(*given) + np.array([[0], [0], [1]]), "the step after the last one"),
     (lambda r, *rest: rows(r, *rest) - [[0] * len(r), [0] * len(r), range(-1, len(r) - 1)], "how many rewards"),
+    (lambda r, *rest: [*rows(r, *rest)[:2], range(len(r))], "only the last steps are wrong"),
+    (
+        lambda r, d, c, n, g: [*rows(r, d, c, n, g)[:2], [min(t + n, len(r)) - 1 for t in range(len(r))]],
+        "only the last steps are wrong",
+    ),
+    (lambda r, d, c, n, g: rows(r, d, c, len(r), g), "n is ignored"),
+    (sums_of(lambda d, c: d and c), "these are not the targets"),
+    (sums_of(either, counts=lambda i, t, d, c, r, g: g**i * r[i]), "only the sums of rewards are wrong"),
+    (sums_of(either, lambda i, t, d, c, n, g: 0 if d[i] else g ** (i + 1)), "only the weights are wrong"),
+    (sums_of(either, lambda i, t, d, c, n, g: 0 if d[t] else g ** (i - t + 1)), "not on step t"),
+    (
+        sums_of(either, lambda i, t, d, c, n, g: 0 if d[t : t + n].any() else g ** (i - t + 1)),
+        "only the weights are wrong",
+    ),
+    (set_after_the_break, "set them after the loop"),
+    (lambda *given: rows(*given).round(2), "these are not the targets"),
+    (lambda *given: rows(*given)[:, ::-1], "these are not the targets"),
     (lambda *given: rows(*given) * [[1], [2], [1]], "only the weights are wrong"),
     (lambda *given: rows(*given) * [[1], [2], [3]], "these are not the targets"),
     (lambda *given: rows(*given).T, "transpose it"),
@@ -369,6 +473,13 @@ GAINS = [
     (recursed(after=lambda A, B, Q, R, g, P, K: Q + g * A.T @ P @ A), "must use the closed loop"),
     (recursed(after=lambda A, B, Q, R, g, P, K: Q + g * (A - B @ K).T @ P @ (A - B @ K)), "add K'RK"),
     (recursed(after=lambda A, B, Q, R, g, P, K: Q + g * A.T @ P @ (A + B @ K)), "u = -K x gives A - BK"),
+    (recursed(after=lambda A, B, Q, R, g, P, K: Q + K.T @ R @ K + g * A.T @ P @ (A - B @ K)), "already counted"),
+    (recursed(lambda A, B, Q, R, g, P: g * (1 / (R + g * B.T @ P @ B)) @ B.T @ P @ A), "entry by entry"),
+    (recursed(lambda A, B, Q, R, g, P: g * np.linalg.solve(R + g * B.T @ P @ B, B.T @ P)), "this is not the best gain"),
+    (recursed(after=lambda A, B, Q, R, g, P, K: g * (Q + A.T @ P @ (A - B @ K))), "this is not the best gain"),
+    (recursed(after=lambda A, B, Q, R, g, P, K: Q + g * A.T @ Q @ (A - B @ K)), "this is not the best gain"),
+    (lambda *given: riccati(*given).round(2), "this is not the best gain"),
+    (lambda A, B, *rest: A - B @ riccati(A, B, *rest), "this is not the best gain"),
     (lambda *given: 2 * riccati(*given), "this is not the best gain"),
     (lambda *given: riccati(*given)[:, :1], "a row for each action is needed"),
     (returns_both, "return K alone"),
@@ -379,6 +490,8 @@ MUTANTS = [
     (checks.double_target, no_stop, "a gradient flows through the target"),
     (checks.double_target, a_table, "their sum is a table"),
     (checks.double_target, changes_the_reward, "changes the batch"),
+    (checks.double_target, changes_the_network, "changes the networks"),
+    (checks.double_target, freezes_the_networks, "changes the networks"),
     *((checks.n_step, mutant, said) for mutant, said in STREAMS),
     *((checks.riccati, mutant, said) for mutant, said in GAINS),
 ]

@@ -88,10 +88,7 @@ TARGET_MISTAKES: list[tuple[str, Callable[[Targets], Values]]] = [
         "gamma multiplies the reward too: only what follows is discounted.",
         lambda b: b.gamma * (b.r + ~b.terminated * b.of(b.judge, b.network.argmax(axis=1))),
     ),
-    (
-        "the reward is missing.",
-        lambda b: b.right() - b.r,
-    ),
+    ("the reward is missing.", lambda b: b.right() - b.r),
     (
         "the reward of the last step is lost: where terminated is true, only what follows is 0.",
         lambda b: ~b.terminated * b.right(),
@@ -121,6 +118,9 @@ TARGET_MISTAKES: list[tuple[str, Callable[[Targets], Values]]] = [
         "you average over the actions; the best one counts.",
         lambda b: b.towards(b.judge.mean(axis=1)),
     ),
+    ("take the maximum in each row, not of the whole batch.", lambda b: b.towards(b.judge.max())),
+    ("what follows is missing.", lambda b: b.r),
+    ("what follows is subtracted: add it.", lambda b: 2 * b.r - b.right()),
 ]
 
 
@@ -151,6 +151,12 @@ def batches() -> list[tuple[torch.nn.Module, torch.nn.Module, Any, Any, Any, Any
     return drawn
 
 
+def state_of(network: torch.nn.Module, judge: torch.nn.Module) -> list:
+    """Every weight of both, and whether the network still learns. The judge never does, so its gradients may be off."""
+    weights = [part.flatten().tolist() for model in (network, judge) for part in model.parameters()]
+    return [*weights, [part.requires_grad for part in network.parameters()]]
+
+
 def seen(batch: tuple) -> Targets:
     """A batch as arrays, with what the networks say."""
     network, judge, r, s_next, terminated, truncated, gamma = batch
@@ -163,7 +169,9 @@ def carries_gradient(answer: Any, *models: torch.nn.Module) -> bool:
     """True if a gradient flows from an answer into the weights of a network."""
     if not isinstance(answer, torch.Tensor) or not answer.requires_grad:
         return False
-    weights = [weight for model in models for weight in model.parameters()]
+    weights = [weight for model in models for weight in model.parameters() if weight.requires_grad]
+    if not weights:
+        return False
     found = torch.autograd.grad(answer.sum(), weights, allow_unused=True, retain_graph=True)
     return any(gradient is not None for gradient in found)
 
@@ -176,7 +184,13 @@ def double_target(attempt: Callable) -> str:
     for batch in drawn:
         network, judge, r, s_next, terminated, truncated, gamma = batch
         before = [part.clone() for part in (r, s_next, terminated, truncated)]
+        weights = state_of(network, judge)
         answer = attempt(network, judge, r, s_next, terminated, truncated, gamma)
+        if state_of(network, judge) != weights:
+            raise Wrong(
+                "your function changes the networks: their weights, or whether `network` can learn. Only ask them, and keep "
+                "the gradient out with torch.no_grad()."
+            )
         if any(
             not torch.equal(one, other) for one, other in zip((r, s_next, terminated, truncated), before, strict=True)
         ):
@@ -259,6 +273,15 @@ def targets(
     return rows
 
 
+def set_before_the_end(stream: Stream) -> Values:
+    """A mistake: weight and last step are set inside the loop, after the `break`."""
+    rows = targets(stream)
+    for t, i in enumerate(rows[2].astype(int)):
+        if stream.terminated[i] or stream.truncated[i]:
+            rows[1:, t] = (stream.gamma ** (i - t), i - 1) if i > t else 0.0
+    return rows
+
+
 STREAM_MISTAKES: list[tuple[str, Callable[[Stream], Values]]] = [
     (
         "you add rewards across the end of an episode: stop at terminated and at truncated, where another episode begins.",
@@ -323,6 +346,15 @@ STREAM_MISTAKES: list[tuple[str, Callable[[Stream], Values]]] = [
     (
         "the third row is how many rewards were added: give the number of the last step.",
         lambda s: np.vstack([targets(s)[:2], targets(s)[2] - np.arange(len(s.reward)) + 1]),
+    ),
+    ("n is ignored: add at most n rewards.", lambda s: targets(s, more=len(s.reward))),
+    (
+        "the weight depends on the last step that was added, not on step t: look at terminated there.",
+        lambda s: targets(s, weighs=lambda s, t, i: 0.0 if s.terminated[t] else s.gamma ** (i - t + 1)),
+    ),
+    (
+        "where an episode ends, you leave the loop before weight and last step are set: set them after the loop.",
+        set_before_the_end,
     ),
 ]
 
@@ -502,6 +534,16 @@ GAIN_MISTAKES: list[tuple[str, Callable[[Linear], Values]]] = [
     (
         "the cost of the action is missing in the new P: with A - BK on both sides, add K'RK.",
         lambda w: recursion(w, after=lambda w, P, K: w.Q + w.gamma * (w.A - w.B @ K).T @ P @ (w.A - w.B @ K))[0],
+    ),
+    (
+        "K'RK belongs to the form with A - BK on both sides; with A'P(A - BK) it is already counted.",
+        lambda w: recursion(w, after=lambda w, P, K: w.Q + K.T @ w.R @ K + w.gamma * w.A.T @ P @ (w.A - w.B @ K))[0],
+    ),
+    (
+        "1 / M divides entry by entry: use np.linalg.inv or np.linalg.solve.",
+        lambda w: recursion(w, better=lambda w, P: w.gamma * (1 / (w.R + w.gamma * w.B.T @ P @ w.B)) @ w.B.T @ P @ w.A)[
+            0
+        ],
     ),
 ]
 
