@@ -171,11 +171,10 @@ def critic_error(error: NDArray, side: NDArray, title: str, line: tuple[float, f
     ends = 2 * [side[0] - edge, side[-1] + edge]
     picture = axis.imshow(error, cmap="RdBu", vmin=-2, vmax=2, extent=ends, origin="lower", interpolation="none")
     figure.colorbar(picture, ax=axis, label="critic − exact value", extend="both")
-    ink = plt.rcParams["text.color"]
-    axis.add_patch(plt.Rectangle((-1, -1), 2, 2, fill=False, color=ink, linewidth=1.2, linestyle="--"))
+    axis.add_patch(plt.Rectangle((-1, -1), 2, 2, fill=False, color="black", linewidth=1.2, linestyle="--"))
     if line[1] != 0:
         axis.plot(side, -line[0] / line[1] * side, color=PURPLE, linewidth=2, label="actor: u = 0")
-        axis.legend(loc="upper right", fontsize=9, framealpha=0.9)
+        axis.legend(loc="upper right", fontsize=9, framealpha=0.9, facecolor="white", labelcolor="black")
     axis.set(
         xlabel="position x", ylabel="velocity v", xlim=side[[0, -1]], ylim=side[[0, -1]], title=title, aspect="auto"
     )

@@ -113,7 +113,8 @@ def cloud(points: NDArray, length: float, episodes: int, world: str) -> Picture:
     low, high = np.quantile(points, (0.01, 0.99), axis=0)
     axis.set(xlim=(min(low[0], -0.1 * length), max(high[0], 1.1 * length)), ylim=(low[1] - 1e-9, high[1] + 1e-9))
     axis.set_aspect("equal")
-    axis.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
+    legend = axis.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
+    legend.legend_handles[0].set(alpha=1, sizes=[25])
     _plain(axis)
     spread = points.std(axis=0) / length
     alt = (
