@@ -969,8 +969,8 @@ def test_the_published_policies_of_smollm2_have_the_published_scores():
     tables["optimum"] = rl_preferences.optimum(reference, rewards, beta)
     rows = results.by_name(published)
     assert rows.keys() == tables.keys() and len(reference) == published["settings"]["notes"]
-    for name, table in tables.items():
-        score = rl_preferences.evaluate(table, reference, rewards, beta)
+    for name, log_p in tables.items():
+        score = rl_preferences.evaluate(log_p, reference, rewards, beta)
         for key, value in score._asdict().items():
             assert rows[name][key] == pytest.approx(value, abs=2e-4), (name, key)
         assert score.objective <= rows["optimum"]["objective"] + 1e-4
