@@ -60,6 +60,7 @@ bench: .venv/ready  ## measure against what people would use instead (hours, not
 	$(BIN)/python benchmarks/q_learning.py
 	$(BIN)/python benchmarks/agents.py
 	$(BIN)/python benchmarks/preferences.py
+	$(BIN)/python benchmarks/rlhf_smollm2.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/whole_course.py
 	$(BIN)/python benchmarks/table.py

@@ -24,6 +24,9 @@ from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Course
 from babyagi_course.notebooks import figures
 from babyagi_lib.learner.publishing import MIME, bundle
+from babyagi_lib.models.adapters import lora
+from babyagi_lib.rl import preferences as rl_preferences
+from babyagi_lib.worlds import part_notes
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
@@ -38,6 +41,7 @@ import ner_finetuning  # noqa: E402
 import q_learning  # noqa: E402
 import restate  # noqa: E402
 import results  # noqa: E402
+import rlhf_smollm2  # noqa: E402
 import same_twice  # noqa: E402
 import startup  # noqa: E402
 import table  # noqa: E402
@@ -896,3 +900,78 @@ def test_the_course_is_measured_in_a_clone_with_the_clones_library(tmp_path):
 def test_a_stage_that_fails_has_no_time(tmp_path):
     with pytest.raises(CourseError, match="no such lesson"):
         whole_course.timed("raise SystemExit('no such lesson')", tmp_path)
+
+
+# SmolLM2 with lesson 09's reward
+
+
+@pytest.fixture
+def sentences():
+    """A policy of sentences with a random model that reads bytes, and a function that makes one with other weights."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    def by_byte(text, **_):
+        return {"input_ids": list(text.encode())}
+
+    notes = part_notes.write_notes(3, np.random.default_rng(0))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        sizes = {"vocab_size": 256, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+        model = LlamaForCausalLM(LlamaConfig(**sizes, num_attention_heads=2, max_position_embeddings=512)).eval()
+    return lambda model=model: rlhf_smollm2.Sentences(model, by_byte, notes), notes
+
+
+@torch.no_grad()
+def test_texts_read_as_a_tree_are_as_probable_as_each_by_itself(sentences):
+    make, notes = sentences
+    policy = make()
+    found = policy.likelihoods()
+    for row, words in enumerate(notes.texts):
+        for column, answer in enumerate(rlhf_smollm2.ANSWERS):
+            asked = list(rlhf_smollm2.question(words).encode())
+            ids = torch.tensor([[*asked, *f" {answer}".encode()]])
+            log_p = policy.model(ids).logits[0, :-1].log_softmax(dim=1)
+            expected = log_p.gather(1, ids[0, 1:, None])[len(asked) - 1 :].sum()
+            assert found[row, column].item() == pytest.approx(expected.item(), abs=1e-3)
+    assert torch.allclose(policy().exp().sum(dim=1), torch.ones(3))
+    tokens = policy.input_ids.numel()
+    assert tokens < 2 * ids.numel(), "the rules are read once"
+
+
+def test_only_lora_learns_and_begins_at_the_reference(sentences):
+    make, notes = sentences
+    plain = make()
+    log_reference = plain().detach()
+    rewards = torch.tensor(notes.rewards()).float()
+    policy = make(lora(copy.deepcopy(plain.model), 2, ["q_proj", "v_proj"]))
+    assert torch.allclose(policy(), log_reference, atol=1e-6)
+    learned = rl_preferences.learn(policy, rewards, "exact", beta=0.1, steps=3, rate=1e-2)
+    changed = {
+        name
+        for (name, before), after in zip(policy.named_parameters(), learned.parameters(), strict=True)
+        if not torch.equal(before, after)
+    }
+    assert changed and all("lora_" in name for name in changed)
+    start, end = (
+        rl_preferences.evaluate(log_p, log_reference, rewards, 0.1) for log_p in (log_reference, learned().detach())
+    )
+    assert end.objective > start.objective
+    assert rlhf_smollm2.above_frontier(end, log_reference, rewards) < 1e-6
+    better = end._replace(reward=end.reward + 10)
+    assert rlhf_smollm2.above_frontier(better, log_reference, rewards) > 1
+
+
+def test_the_published_policies_of_smollm2_have_the_published_scores():
+    published = json.loads((BENCHMARKS / "rlhf_smollm2.json").read_text(encoding="utf-8"))
+    rewards = torch.tensor(published["rewards"])
+    tables = {name: torch.tensor(table) for name, table in published["log_policies"].items()}
+    reference, beta = tables["reference"], published["settings"]["beta"]
+    tables["optimum"] = rl_preferences.optimum(reference, rewards, beta)
+    rows = results.by_name(published)
+    assert rows.keys() == tables.keys() and len(reference) == published["settings"]["notes"]
+    for name, log_p in tables.items():
+        score = rl_preferences.evaluate(log_p, reference, rewards, beta)
+        for key, value in score._asdict().items():
+            assert rows[name][key] == pytest.approx(value, abs=2e-4), (name, key)
+        assert score.objective <= rows["optimum"]["objective"] + 1e-4
+        assert rlhf_smollm2.above_frontier(score, reference, rewards) < 1e-5
