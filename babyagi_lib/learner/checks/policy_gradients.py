@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from babyagi_lib.learner.checks.answers import SINGLE, Wrong, array, rounded_to, side_by_side
+from babyagi_lib.learner.checks.answers import side_by_side
+from babyagi_lib.learner.checks.cases import answers_to, judge
 from babyagi_lib.learner.checks.verdict import exercise
 
 Values = NDArray[np.float64]
-Mistakes = Sequence[tuple[str, Callable[[Any], Values]]]
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # leaves room for an answer in single precision
-
-
-def _answers(attempt: Callable, cases: Sequence, expected: Callable[[Any], str]) -> list[Values]:
-    """The attempt's answer to every case, each of the shape of the right one."""
-    found = []
-    for case in cases:
-        given = [value.copy() if isinstance(value, np.ndarray) else value for value in astuple(case)]
-        answer = array(attempt(*given), expected(case))
-        if any(
-            not np.array_equal(now, value)
-            for now, value in zip(given, astuple(case), strict=True)
-            if isinstance(value, np.ndarray)
-        ):
-            raise Wrong("your function changes the arrays that it was given; work on copies.")
-        if answer.shape != case.right.shape:
-            raise Wrong(f"return {expected(case)}: the shape is {answer.shape}; it should be {case.right.shape}.")
-        found.append(answer)
-    return found
-
-
-def _judge(found: list[Values], cases: Sequence, mistakes: Mistakes, tell: Callable[[int, tuple], str]) -> None:
-    """Raise Wrong, with the mistake if it is a known one, unless all answers are right."""
-    off = [i for i, case in enumerate(cases) if not np.allclose(found[i], case.right, **CLOSE)]
-    if not off:
-        return
-    first = off[0]
-    wrong = np.where(
-        np.isclose(found[first], cases[first].right, **CLOSE), 0, np.abs(found[first] - cases[first].right)
-    )
-    said = tell(first, np.unravel_index(np.nanargmax(np.where(np.isnan(wrong), np.inf, wrong)), wrong.shape))
-    if any(not np.isfinite(answer).all() for answer in found):
-        raise Wrong("your answer holds NaN or infinity: is there a division by 0 or a logarithm of 0?" + said)
-    flat, right = (np.concatenate([v.ravel() for v in many]) for many in (found, [case.right for case in cases]))
-    if (decimals := rounded_to(flat, right, SINGLE)) is not None:
-        raise Wrong(f"you round to {decimals} decimals: return the numbers as they are." + said)
-    with np.errstate(all="ignore"):
-        for message, mistake in mistakes:
-            if all(np.allclose(answer, mistake(case), **CLOSE) for answer, case in zip(found, cases, strict=True)):
-                raise Wrong(message + said)
-    raise Wrong("this is not what the formula says." + said)
 
 
 # --- exercise 1: the estimate of one episode ----------------------------------------------------------------
@@ -124,7 +83,7 @@ def episodes() -> list[Episode]:
 def score_estimate(estimate: Callable) -> str:
     """Check `estimate(policy, states, actions, rewards, gamma)`: REINFORCE's estimate from one episode."""
     cases = episodes()
-    found = _answers(estimate, cases, lambda case: f"one number for each state and action, {case.policy.shape}")
+    found = answers_to(estimate, cases, lambda case: f"one number for each state and action, {case.policy.shape}")
 
     def tell(i: int, entry: tuple) -> str:
         one, other = side_by_side(found[i][entry], cases[i].right[entry])
@@ -133,7 +92,7 @@ def score_estimate(estimate: Callable) -> str:
             f"{entry[0]} and action {entry[1]}; {other} is right."
         )
 
-    _judge(found, cases, ESTIMATE_MISTAKES, tell)
+    judge(found, cases, ESTIMATE_MISTAKES, tell)
     return f"{len(cases)} episodes, with states that come again, all as the formula says."
 
 
@@ -158,6 +117,9 @@ def _overwritten_in_two(case: Episode) -> Values:
     return found
 
 
+NOT_ITS_OWN = "the action's own reward is missing: what follows step t begins with r_t."
+UP_TO_THE_STEP = "you add up the rewards up to the step; what follows it is needed. Go through the rewards backwards."
+NORMALISED = "the returns are normalised, or their mean is subtracted: return the estimate without a baseline."
 ESTIMATE_MISTAKES: list[tuple[str, Callable[[Episode], Values]]] = [
     ("the sign is wrong: the estimate points uphill, so that a step along it raises the return.", lambda e: -e.right),
     (
@@ -168,14 +130,8 @@ ESTIMATE_MISTAKES: list[tuple[str, Callable[[Episode], Values]]] = [
             np.eye(e.policy.shape[1])[e.policy[e.states].argmax(axis=1)] - e.policy[e.states],
         ),
     ),
-    (
-        "the action's own reward is missing: what follows step t begins with r_t.",
-        lambda e: e.total(e.powers * (e.to_go() - e.rewards)),
-    ),
-    (
-        "the action's own reward is missing: what follows step t begins with r_t.",
-        lambda e: e.total(e.powers * np.append(e.to_go()[1:], 0)),
-    ),
+    (NOT_ITS_OWN, lambda e: e.total(e.powers * (e.to_go() - e.rewards))),
+    (NOT_ITS_OWN, lambda e: e.total(e.powers * np.append(e.to_go()[1:], 0))),
     (
         "discounted twice: gamma^t belongs once before the return that follows, and that return counts from its own "
         "step on.",
@@ -200,14 +156,8 @@ ESTIMATE_MISTAKES: list[tuple[str, Callable[[Episode], Values]]] = [
         "only the next reward counts: an action also earns what comes later.",
         lambda e: e.total(e.powers * e.rewards),
     ),
-    (
-        "you add up the rewards up to the step; what follows it is needed. Go through the rewards backwards.",
-        lambda e: e.total(e.powers * np.cumsum(e.rewards)),
-    ),
-    (
-        "you add up the rewards up to the step; what follows it is needed. Go through the rewards backwards.",
-        lambda e: e.total(np.cumsum(e.powers * e.rewards)),
-    ),
+    (UP_TO_THE_STEP, lambda e: e.total(e.powers * np.cumsum(e.rewards))),
+    (UP_TO_THE_STEP, lambda e: e.total(np.cumsum(e.powers * e.rewards))),
     (
         "the policy is not subtracted: the score is 1 at the action taken, minus pi(a|s) at every action of the state.",
         lambda e: e.total(e.powers * e.to_go(), e.taken),
@@ -254,14 +204,8 @@ ESTIMATE_MISTAKES: list[tuple[str, Callable[[Episode], Values]]] = [
         "the powers of gamma run backwards: the first step counts in full, and the last one least.",
         lambda e: e.total(e.powers[::-1] * e.to_go()),
     ),
-    (
-        "the returns are normalised, or their mean is subtracted: return the estimate without a baseline.",
-        lambda e: e.total(e.powers * (e.to_go() - e.to_go().mean())),
-    ),
-    (
-        "the returns are normalised, or their mean is subtracted: return the estimate without a baseline.",
-        lambda e: e.total(e.powers * (e.to_go() - e.to_go().mean()) / (e.to_go().std() + 1e-8)),
-    ),
+    (NORMALISED, lambda e: e.total(e.powers * (e.to_go() - e.to_go().mean()))),
+    (NORMALISED, lambda e: e.total(e.powers * (e.to_go() - e.to_go().mean()) / (e.to_go().std() + 1e-8))),
     (
         "the returns are normalised, and gamma^t is missing: return the estimate without a baseline.",
         lambda e: e.total((e.to_go() - e.to_go().mean()) / (e.to_go().std() + 1e-8)),
@@ -282,15 +226,13 @@ ESTIMATE_MISTAKES: list[tuple[str, Callable[[Episode], Values]]] = [
         "you take the mean over the visits of a state; the estimate is their sum.",
         lambda e: e.right / np.maximum(np.bincount(e.states, minlength=len(e.policy)), 1)[:, None],
     ),
-    (
-        "a state that comes again counts only once: = overwrites, and NumPy's += with repeated indices keeps the last. Use "
-        "+= in a loop, or np.add.at.",
-        _overwritten,
-    ),
-    (
-        "a state that comes again counts only once: = overwrites, and NumPy's += with repeated indices keeps the last. Use "
-        "+= in a loop, or np.add.at.",
-        _overwritten_in_two,
+    *(
+        (
+            "a state that comes again counts only once: = overwrites, and NumPy's += with repeated indices keeps the last. "
+            "Use += in a loop, or np.add.at.",
+            mistake,
+        )
+        for mistake in (_overwritten, _overwritten_in_two)
     ),
 ]
 
@@ -344,7 +286,7 @@ def stretches() -> list[Stretch]:
 def advantages(estimate: Callable) -> str:
     """Check `estimate(rewards, values, next_values, terminated, gamma, lam)`: one advantage for each step."""
     cases = stretches()
-    found = _answers(estimate, cases, lambda case: f"one advantage for each of the {len(case.rewards)} steps")
+    found = answers_to(estimate, cases, lambda case: f"one advantage for each of the {len(case.rewards)} steps")
 
     def tell(i: int, entry: tuple) -> str:
         case, (one, other) = cases[i], side_by_side(found[i][entry], cases[i].right[entry])
@@ -354,7 +296,7 @@ def advantages(estimate: Callable) -> str:
             f"{one} for step {entry[0]}; {other} is right."
         )
 
-    _judge(found, cases, ADVANTAGE_MISTAKES, tell)
+    judge(found, cases, ADVANTAGE_MISTAKES, tell)
     return f"{len(cases)} episodes, ended by the world and cut by a time limit, all as the formula says."
 
 
@@ -565,7 +507,7 @@ def steps() -> list[Steps]:
 def clipped_objective(objective: Callable) -> str:
     """Check `objective(log_new, log_old, advantages, epsilon)`: PPO's clipped objective of each step."""
     cases = steps()
-    found = _answers(objective, cases, lambda case: f"the objective of each of the {len(case.log_new)} steps")
+    found = answers_to(objective, cases, lambda case: f"the objective of each of the {len(case.log_new)} steps")
 
     def tell(i: int, entry: tuple) -> str:
         case, (one, other) = cases[i], side_by_side(found[i][entry], cases[i].right[entry])
@@ -574,7 +516,7 @@ def clipped_objective(objective: Callable) -> str:
             f"{case.epsilon}, you return {one}; {other} is right."
         )
 
-    _judge(found, cases, CLIP_MISTAKES, tell)
+    judge(found, cases, CLIP_MISTAKES, tell)
     return "ratios below, within and above the bounds, for good and for bad actions, all as the formula says."
 
 
