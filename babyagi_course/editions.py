@@ -44,6 +44,7 @@ SHARED = (
 )
 # What the instructor's has as well, so that `babyagi links`, `student` and `book` work in it.
 INSTRUCTORS = (
+    "CITATION.cff",
     "book/*",
     "book/assets/**/*",
     "book/extensions/**/*",

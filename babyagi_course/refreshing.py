@@ -17,7 +17,7 @@ from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
 from babyagi_course.notebooks import figures, lasting_outputs, source
 from babyagi_course.runs import Runs, alone
-from babyagi_course.tables import gigabytes, headline, minutes, with_cost
+from babyagi_course.tables import gigabytes, headline, in_table, minutes, with_cost
 from babyagi_lib.basics.whole import whole_file
 
 MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
@@ -78,7 +78,7 @@ def with_map(readme: str, course: Course) -> str:
     for lesson in course.lessons:
         cost = lesson.notebook["metadata"].get("babyagi")
         if cost:
-            found = headline(figures(lesson.notebook), count=3)
+            found = in_table(headline(figures(lesson.notebook), count=3))
             rows.append(
                 f"| [{lesson.title}](notebooks/{lesson.path.name}) | [Colab]({links.colab(lesson.name)}) | {minutes(cost['seconds'])} | {gigabytes(cost['peak_memory_mb'])} | {found} |"
             )

@@ -17,6 +17,11 @@ def gigabytes(megabytes: float) -> str:
     return f"{megabytes / 1024:.1f} GB"
 
 
+def in_table(text: str) -> str:
+    """Text for a cell of a Markdown table, in which a bar would begin the next cell."""
+    return text.replace("|", r"\|")
+
+
 def with_cost(text: str, ran: dict[str, Any]) -> str:
     """Markdown with the measured cost of a run between its `<!-- cost -->` marks, if it has any."""
     cost = (

@@ -569,7 +569,8 @@ def test_a_figure_that_fits_offers_nothing_larger(page, address):
 def test_in_the_dark_a_figure_has_the_ground_of_the_page(browser, address):
     page = browser.new_context(viewport=DESKTOP, color_scheme="dark").new_page()
     page.goto(f"{address}/{LESSON_6}", wait_until="networkidle")
-    image = page.locator(".cell_output img:visible").first
+    page.locator(".explorer").first.wait_for()
+    image = page.locator(".cell_output img:not(.explorer-still)").first
     image.scroll_into_view_if_needed()
     box = image.bounding_box()
     edge = {
@@ -594,6 +595,13 @@ def test_in_the_dark_a_figure_has_the_ground_of_the_page(browser, address):
 # A reader's progress: it stays in the browser, in the form of the file that the notebooks write.
 
 
+def expect(locator):
+    """Assertions of playwright, which wait until they hold."""
+    from playwright.sync_api import expect
+
+    return expect(locator)
+
+
 @pytest.fixture
 def reader(browser, address):
     """A reader with a browser of their own, on the page of a lesson."""
@@ -615,15 +623,16 @@ def test_answers_and_exercises_are_counted_and_remembered(reader, address):
     score = reader.locator(".quiz-score")
     assert score.inner_text() == "Answered right: 0 of 6, 0 of them at the first try."
     answer(reader, 1, right=True)
+    expect(score).to_contain_text("right: 1 of 6")
     answer(reader, 1, right=False)  # afterwards: it takes nothing away
     answer(reader, 2, right=False)
     answer(reader, 2, right=True)
-    assert score.inner_text() == "Answered right: 2 of 6, 1 of them at the first try."
+    expect(score).to_have_text("Answered right: 2 of 6, 1 of them at the first try.")  # a moment after the click
     reader.get_by_label("I have solved it").nth(1).check()
     for _ in range(2):  # at once, and when the reader comes back
         assert reader.locator(".bd-links li.current > a .done").inner_text().strip() == "3 of 9 done"
         reader.reload(wait_until="networkidle")
-        assert score.inner_text() == "Answered right: 2 of 6, 1 of them at the first try."
+        expect(score).to_have_text("Answered right: 2 of 6, 1 of them at the first try.")
         assert [box.is_checked() for box in reader.get_by_label("I have solved it").all()] == [False, True, False]
     answer(reader, 2, right=False)
     answer(reader, 2, right=True)
@@ -632,6 +641,7 @@ def test_answers_and_exercises_are_counted_and_remembered(reader, address):
 
 def test_the_front_page_shows_saves_and_forgets_progress(reader, address, tmp_path):
     answer(reader, 3, right=True)
+    expect(reader.locator(".quiz-score")).to_contain_text("right: 1 of 6")
     reader.get_by_label("I have solved it").first.check()
     reader.get_by_label("I have solved it").nth(2).check()
     reader.get_by_label("I have solved it").nth(2).uncheck()
@@ -666,9 +676,10 @@ def test_two_pages_of_the_book_count_together(reader, address):
     other = reader.context.new_page()
     other.goto(f"{address}/notebooks/03_binary_cross_entropy.html", wait_until="networkidle")
     answer(other, 1, right=True)
+    expect(other.locator(".quiz-score")).to_contain_text("right: 1 of 6")
     answer(reader, 1, right=True)
-    shown = reader.locator(".bd-links .done")
-    assert [text.strip() for text in shown.all_inner_texts() if text] == ["1 of 9 done", "1 of 9 done"]
+    shown = reader.locator(".bd-links .done").filter(has_text="done")
+    expect(shown).to_have_text([" 1 of 9 done", " 1 of 9 done"])
 
 
 def test_a_page_says_what_to_do_with_an_exercise(reader):
