@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from babyagi_course.notebooks import lasting_outputs
+from babyagi_lib.figures import base
 from babyagi_lib.figures.base import INK, Picture
 from babyagi_lib.learner import explore, states
 
@@ -109,7 +110,7 @@ def test_a_long_slider_is_thinned_and_keeps_its_ends_and_its_start(least, count,
         return Picture(plt.figure(), "")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(states, "svg", lambda figure: plt.close(figure) or "<svg>")
+        patch.setattr(base, "svg", lambda figure: plt.close(figure) or "<svg>")
         drawn = states.drawn(note, {"at": slider, "label": choice})
     assert len(seen) == len(drawn["controls"][0]["options"]) == len(set(seen)) <= states.MOST // 2
     assert seen == sorted(seen) and {seen[0], seen[-1]} == {values[0], values[-1]}

@@ -14,12 +14,10 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
-
-from babyagi_lib.figures.base import FOR_THE_BOOK, Picture, svg
-
 if TYPE_CHECKING:
     import ipywidgets
+
+    from babyagi_lib.figures.base import Picture
 
 MIME = "application/vnd.babyagi.states+json"
 ASKED = "BABYAGI_STATES"  # the environment variable with which the tool asks for states
@@ -49,6 +47,10 @@ def drawn(draw: Callable[..., Picture], controls: dict[str, ipywidgets.ValueWidg
     Raises:
         ValueError: a control has no list or range of values, or there are more than `MOST` states in choices alone.
     """
+    import matplotlib.pyplot as plt  # not at the top: the tool reads this module for its names alone
+
+    from babyagi_lib.figures.base import FOR_THE_BOOK, svg
+
     options = {name: _options(control) for name, control in controls.items()}
     _thin(options, controls)
     lines: dict[str, int] = {}
