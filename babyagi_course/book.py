@@ -175,7 +175,7 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
         for cell in page["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = pages.relinked(source(cell), f"notebooks/{lesson.path.name}", course.root, links)
-        foot = pages.foot(f"notebooks/{lesson.path.name}", course.root)
+        foot = pages.foot(f"notebooks/{lesson.path.name}", course.root, links)
         page["cells"].append({"cell_type": "markdown", "id": "foot", "metadata": {}, "source": foot})
         write_atomically(staged / "notebooks" / lesson.path.name, json.dumps(page, ensure_ascii=False))
     there = {lesson.name: _to_do(lesson) for lesson in course.lessons}
@@ -183,7 +183,7 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
     computed = parts.of(course, lessons)
     for path in staged.glob("*.md"):
         text = pages.relinked(path.read_text(encoding="utf-8"), f"book/{path.name}", course.root, links)
-        foot = pages.foot(f"book/{path.name}", course.root)
+        foot = pages.foot(f"book/{path.name}", course.root, links)
         write_atomically(path, f"{pages.drawn(parts.filled(text, computed), staged)}\n\n{foot}\n")
 
 
@@ -216,6 +216,6 @@ def _configure(path: Path, links: Links) -> None:
     import yaml
 
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    settings["html"]["baseurl"] = links.site
+    settings["html"] |= {"baseurl": links.site, "use_repository_button": not links.placeholder}
     settings["sphinx"]["config"]["ogp_site_url"] = links.site
     write_atomically(path, yaml.safe_dump(settings, allow_unicode=True))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from babyagi_course.lessons import Course
 
 app = typer.Typer(
     add_completion=False,
@@ -67,6 +70,7 @@ def course(out: Out = BUILD) -> None:
     found = Course.find()
     report = running.run(found, found.lessons, "cpu", [], out, jobs=lessons_at_a_time())
     page = books.build(found, out)
+    _say_of_links(found)
     tables.show_report(report, [lesson.name for lesson in found.lessons])
     typer.echo(f"Open {page}")
     _fail_if_any_failed(report, [lesson.name for lesson in found.lessons])
@@ -74,7 +78,10 @@ def course(out: Out = BUILD) -> None:
 
 @app.command()
 def book(
-    out: Out = BUILD, pdf: Annotated[bool, typer.Option("--pdf", help="Also print it into book.pdf.")] = False
+    out: Out = BUILD,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print it: book.pdf on A4, book_screen.pdf for a tablet.")
+    ] = False,
 ) -> None:
     """Build the book from the executed notebooks.
 
@@ -89,8 +96,9 @@ def book(
     must_have("book", *(["pdf"] if pdf else []))
     found = Course.find()
     page = books.build(found, out)
-    if pdf:
-        typer.echo(f"wrote {printing.print_book(page.parent, Links.read(found.root).site, out / 'book.pdf')}")
+    _say_of_links(found)
+    for name, paper in {"book": printing.PRINT, "book_screen": printing.SCREEN}.items() if pdf else ():
+        typer.echo(f"wrote {printing.print_book(page.parent, Links.read(found.root), out / f'{name}.pdf', paper)}")
     typer.echo(f"Open {page}")
 
 
@@ -140,19 +148,37 @@ def links(
     wanted = linking.Links.read(found.root).moved(repo, hub)
     for path in linking.apply(found, wanted):
         typer.echo(f"wrote {path.relative_to(found.root)}")
-    typer.echo(f"The links open {wanted.ref}: git tag {wanted.ref} && git push origin main {wanted.ref}")
+    _say_of_links(found)
+    if not wanted.placeholder:
+        typer.echo(f"The links open {wanted.ref}: git tag {wanted.ref} && git push origin main {wanted.ref}")
 
 
 @app.command()
 def doctor() -> None:
     """Check this machine and say what is missing and how to get it."""
+    from babyagi_course.errors import CourseError
+    from babyagi_course.lessons import Course
     from babyagi_lib.learner import doctor as doctors
 
     findings = doctors.examine(network=True)
     for finding in findings:
         typer.echo(finding.line())
+    try:
+        found = Course.find()
+    except CourseError:
+        found = None  # outside of a checkout there are no links to look at
+    if found:
+        _say_of_links(found)
     if any(not finding.ok and finding.needed for finding in findings):
         raise typer.Exit(1)
+
+
+def _say_of_links(found: Course) -> None:
+    """Say which links lead nowhere because the course has no address yet."""
+    from babyagi_course import links as linking
+
+    if told := linking.notice(found, linking.Links.read(found.root)):
+        typer.echo(f"note: {told}", err=True)
 
 
 def _fail_if_any_failed(report: dict, names: list[str]) -> None:

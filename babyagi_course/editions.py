@@ -171,7 +171,7 @@ def for_learners(notebook: dict, links: Links) -> dict:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             text = re.sub(r"\]\(\.\./book/([\w-]+)\.md", rf"]({links.site}\1.html", source(cell))
-            cell["source"] = text.splitlines(keepends=True)
+            cell["source"] = links.live(text).splitlines(keepends=True)
     return notebook
 
 
@@ -318,7 +318,7 @@ def _guide(course: Course, links: Links) -> str:
     notebooks = {lesson.name: lesson.notebook for lesson in course.lessons}
     text = parts.filled(text, parts.of(course, notebooks))
     text = text.replace("](../notebooks/", "](notebooks/")
-    return text.replace("](results.md)", f"]({links.site}results.html)")
+    return links.live(text.replace("](results.md)", f"]({links.site}results.html)"))
 
 
 def _zip(path: Path, files: dict[str, bytes]) -> None:

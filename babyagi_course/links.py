@@ -12,14 +12,18 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import babyagi_lib
 from babyagi_course.errors import CourseError
 from babyagi_course.files import write_atomically
 from babyagi_course.lessons import Course, Lesson
-from babyagi_course.notebooks import source
+from babyagi_course.notebooks import figures, source
+from babyagi_course.tables import gigabytes, headline, in_table, minutes
 
+PACKAGE = "babyagi-course"
+PLACEHOLDER = f"{PACKAGE}/{PACKAGE}"  # a repository that does not exist: the course has no address yet
+MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
 LAUNCH = re.compile(r"(<!-- launch -->).*?(<!-- /launch -->)", re.DOTALL)
 INSTALLATION = """\
 # Installs the course where it is missing, as on Colab; else does nothing.
@@ -100,6 +104,11 @@ class Links:
         return f"{self.owner}/{self.name}"
 
     @property
+    def placeholder(self) -> bool:
+        """Whether the course has no address yet, so that every link to its repository would be dead."""
+        return self.slug == PLACEHOLDER
+
+    @property
     def site(self) -> str:
         """The address of the book on GitHub Pages."""
         return f"https://{self.owner}.github.io/{self.name}/"
@@ -135,7 +144,9 @@ class Links:
         return f"{self.hub}/hub/user-redirect/git-pull?{urlencode(query)}"
 
     def places(self, name: str) -> dict[str, str]:
-        """Where a lesson can be opened: what a link says, and its address."""
+        """Where a lesson can be opened: what a link says, and its address. Nowhere while the address is a placeholder."""
+        if self.placeholder:
+            return {}
         hub = {"Open on JupyterHub": self.hub_link(name)} if self.hub else {}
         return {
             "Open in Colab": self.colab(name),
@@ -148,6 +159,47 @@ class Links:
         """The line of links under a lesson's title."""
         return " · ".join(f"[{text}]({address})" for text, address in self.places(name).items())
 
+    def ways_back(self, page: str) -> dict[str, str]:
+        """How a reader of a page tells us: what a link says, and its address. None while the address is a placeholder.
+
+        Args:
+            page: which file of the repository it is, such as `book/teaching.md`.
+        """
+        if self.placeholder:
+            return {}
+        report = {
+            "title": f"A mistake in {page}",
+            "body": f"Version {self.ref}, {page}.\n\nWhat it says:\n\nWhat is true:\n",
+        }
+        return {
+            "edit this page": f"{self.repository}/edit/main/{quote(page)}",
+            "report a mistake": f"{self.repository}/issues/new?{urlencode(report)}",
+        }
+
+    def live(self, text: str) -> str:
+        """Markdown without its dead links: while the address is a placeholder, only the words of a link to it are left."""
+        if not self.placeholder:
+            return text
+        dead = "|".join(map(re.escape, (self.repository, self.site.rstrip("/"))))
+        return re.sub(rf"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\((?:{dead})(?:/[^()\s]*)?\)", r"\1", text)
+
+
+def named(course: Course, links: Links) -> dict[Path, int]:
+    """The files that name the course's repository or its book, and how often."""
+    found = {path: _mentions(path, links) for path in _pages(course)}
+    return {path: count for path, count in found.items() if count}
+
+
+def notice(course: Course, links: Links) -> str:
+    """What to say of links that lead nowhere, with the files that they are in; empty if the course has an address."""
+    if not links.placeholder:
+        return ""
+    files = ", ".join(f"{path.relative_to(course.root)} ({count})" for path, count in named(course, links).items())
+    return (
+        f"the course's address {links.repository} is a placeholder: nothing opens a lesson in Colab or Binder, and no page "
+        f"can be edited or reported. It is named in {files}. With an address of your own: babyagi links --repo OWNER/NAME"
+    )
+
 
 def apply(course: Course, links: Links) -> list[Path]:
     """Write the links into pyproject.toml and into every file that has some; return the files that changed.
@@ -158,16 +210,43 @@ def apply(course: Course, links: Links) -> list[Path]:
     Raises:
         CourseError: a file is not as it must be; nothing is written.
     """
-    project, book = course.root / "pyproject.toml", course.root / "book"
-    pages = [course.root / "README.md", course.root / "CITATION.cff", book / "_config.yml", *sorted(book.glob("*.md"))]
+    project, citation, *pages = _pages(course)
     old = _present(course.lessons[-1], links)
-    texts = {project: _project(project, links)}
-    texts |= {page: _moved(page.read_text(encoding="utf-8"), old, links) for page in pages}
+    texts = {project: _project(project, links), citation: _citation(citation, links)}
+    texts |= {page: _moved(page.read_text(encoding="utf-8"), old, links) for page in pages if page.suffix != ".ipynb"}
     texts |= {lesson.path: _notebook(lesson, old, links) for lesson in course.lessons}
+    readme = course.root / "README.md"
+    texts[readme] = with_map(texts[readme], course.lessons, links)
     changed = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     for path in changed:
         write_atomically(path, texts[path])
     return changed
+
+
+def with_map(readme: str, lessons: list[Lesson], links: Links) -> str:
+    """README text with a new course map, made from the committed notebooks."""
+    heads = ["lesson", *([] if links.placeholder else ["open"]), "time", "peak memory", "what it measured"]
+    rows = [heads, ["---"] * len(heads)]
+    for lesson in lessons:
+        if cost := lesson.notebook["metadata"].get("babyagi"):
+            opened = [] if links.placeholder else [f"[Colab]({links.colab(lesson.name)})"]
+            found = in_table(headline(figures(lesson.notebook), count=3))
+            took = [minutes(cost["seconds"]), gigabytes(cost["peak_memory_mb"])]
+            rows.append([f"[{lesson.title}](notebooks/{lesson.path.name})", *opened, *took, found])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("| --- ", "|---").replace("--- |", "---|")
+    return MAP.sub(lambda marks: f"{marks[1]}{table}\n{marks[2]}", readme)
+
+
+def _pages(course: Course) -> list[Path]:
+    """The files with links: pyproject.toml and CITATION.cff, the pages, the notebooks."""
+    root, book = course.root, course.root / "book"
+    pages = [root / "README.md", book / "_config.yml", *sorted(book.glob("*.md"))]
+    return [root / "pyproject.toml", root / "CITATION.cff", *pages, *(lesson.path for lesson in course.lessons)]
+
+
+def _mentions(path: Path, links: Links) -> int:
+    text = path.read_text(encoding="utf-8")
+    return sum(len(re.findall(re.escape(name) + END, text)) for name in (f"/{links.slug}", links.site.rstrip("/")))
 
 
 def _settings(project: str) -> tuple[str, str]:
@@ -204,6 +283,13 @@ def _project(path: Path, links: Links) -> str:
     return text
 
 
+def _citation(path: Path, links: Links) -> str:
+    """CITATION.cff with the repository's address, if there is one."""
+    text = re.sub(r"^repository-code: .*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    line = "" if links.placeholder else f"repository-code: {links.repository}\n"
+    return re.sub(r"^keywords:", f"{line}keywords:", text, count=1, flags=re.MULTILINE)
+
+
 def _notebook(lesson: Lesson, old: Links, new: Links) -> str:
     notebook = copy.deepcopy(lesson.notebook)
     first = notebook["cells"][0]
@@ -213,7 +299,8 @@ def _notebook(lesson: Lesson, old: Links, new: Links) -> str:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             _write(cell, _moved(source(cell), old, new))
-    _write(first, LAUNCH.sub(lambda marks: f"{marks[1]}\n{new.launch(lesson.name)}\n{marks[2]}", source(first)))
+    line = f"{new.launch(lesson.name)}\n" if new.places(lesson.name) else ""
+    _write(first, LAUNCH.sub(lambda marks: f"{marks[1]}\n{line}{marks[2]}", source(first)))
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -30,8 +30,8 @@ LONG = 30  # lines of code that a page shows at once; more are folded
 PLAN = re.compile(r"\babout (\d+) minutes to read, about (\d+) minutes for the exercises")
 # What a page says where a notebook shows the answer of a check; `progress.js` adds a box to tick.
 UNSOLVED = (
-    '<p class="exercise" data-check="{check}">This page cannot run your function. Open the lesson with a button at its '
-    "top: there the check answers. Or write your answer down, and compare it with the solution below.</p>"
+    '<p class="exercise" data-check="{check}">This page cannot run your function. Open or download the lesson with a '
+    "button at its top: there the check answers. Or write your answer down, and compare it with the solution below.</p>"
 )
 LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
 
@@ -176,12 +176,13 @@ def with_head(notebook: dict, lesson: Lesson, links: Links) -> dict:
     return notebook
 
 
-def foot(page: str, root: Path) -> str:
-    """The last line of a page: the version, when its source was last changed, and its licence.
+def foot(page: str, root: Path, links: Links) -> str:
+    """The last line of a page: the version, when its source was last changed, its licence, and how to tell us of a mistake.
 
     Args:
         page: which file of the repository it is, such as `book/teaching.md`.
         root: the checkout. Without git's history there is no date.
+        links: where the repository is.
     """
     asked = ["git", "log", "-1", "--format=%cs", "--", page]
     found = (
@@ -191,7 +192,8 @@ def foot(page: str, root: Path) -> str:
     up = "../" * page.removeprefix("book/").count("/")
     said = [f"Version {babyagi_lib.__version__}", changed and f"last changed on {changed}", "text CC BY 4.0, code MIT"]
     cite = f'<a href="{up}cite.html">how to cite this course</a>'
-    return f'<p class="foot">{" · ".join([*filter(None, said), cite])}</p>'
+    back = [f'<a href="{html.escape(address)}">{text}</a>' for text, address in links.ways_back(page).items()]
+    return f'<p class="foot">{" · ".join([*filter(None, said), cite, *back])}</p>'
 
 
 def relinked(text: str, page: str, root: Path, links: Links) -> str:
@@ -215,7 +217,7 @@ def relinked(text: str, page: str, root: Path, links: Links) -> str:
         kind = "tree" if (root / target).is_dir() else "blob"
         return f"{match[1]}{links.repository}/{kind}/{links.ref}/{target}{match[3]}"
 
-    return LINK.sub(place, text)
+    return links.live(LINK.sub(place, text))
 
 
 def drawn(text: str, folder: Path) -> str:

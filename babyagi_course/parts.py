@@ -144,7 +144,7 @@ def citation(links: Links) -> str:
         "  author = {{The authors of the course}},",
         "  year   = {2026},",
         f"  note   = {{Version {babyagi_lib.__version__}}},",
-        f"  url    = {{{links.repository}}},",
+        *([] if links.placeholder else [f"  url    = {{{links.repository}}},"]),
         "}",
     ]
     return "\n".join(["```bibtex", *entry, "```"])

@@ -6,21 +6,17 @@ The committed notebooks are the one source of every published result: README and
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from babyagi_course.errors import CourseError
 from babyagi_course.files import write_atomically
 from babyagi_course.lessons import Course, Lesson
-from babyagi_course.links import Links
-from babyagi_course.notebooks import figures, lasting_outputs, source
+from babyagi_course.links import Links, with_map
+from babyagi_course.notebooks import lasting_outputs, source
 from babyagi_course.runs import Runs, alone
-from babyagi_course.tables import gigabytes, headline, in_table, minutes, with_cost
+from babyagi_course.tables import with_cost
 from babyagi_lib.basics.whole import whole_file
-
-MAP = re.compile(r"(<!-- map -->\n).*?(<!-- /map -->)", re.DOTALL)
 
 
 def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
@@ -48,7 +44,9 @@ def refresh(course: Course, lessons: list[Lesson], out: Path) -> list[str]:
             for path, text in texts.items():
                 all_or_none.enter_context(whole_file(path)).write_text(text, encoding="utf-8")
         readme = course.root / "README.md"
-        write_atomically(readme, with_map(readme.read_text(encoding="utf-8"), Course(course.root)))
+        write_atomically(
+            readme, with_map(readme.read_text(encoding="utf-8"), Course(course.root).lessons, Links.read(course.root))
+        )
     return [lesson.name for lesson in lessons]
 
 
@@ -69,18 +67,3 @@ def merge(notebook: dict, executed: dict) -> dict:
             cell["source"] = with_cost(source(cell), cost).splitlines(keepends=True)
     notebook["metadata"]["babyagi"] = cost
     return notebook
-
-
-def with_map(readme: str, course: Course) -> str:
-    """README text with a new course map, made from the committed notebooks."""
-    links = Links.read(course.root)
-    rows = ["| lesson | open | time | peak memory | what it measured |", "|---|---|---|---|---|"]
-    for lesson in course.lessons:
-        cost = lesson.notebook["metadata"].get("babyagi")
-        if cost:
-            found = in_table(headline(figures(lesson.notebook), count=3))
-            rows.append(
-                f"| [{lesson.title}](notebooks/{lesson.path.name}) | [Colab]({links.colab(lesson.name)}) | {minutes(cost['seconds'])} | {gigabytes(cost['peak_memory_mb'])} | {found} |"
-            )
-    table: Callable[[re.Match], str] = lambda match: match[1] + "\n".join(rows) + "\n" + match[2]  # noqa: E731
-    return MAP.sub(table, readme)

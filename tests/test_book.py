@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import threading
+import unicodedata
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,12 +31,13 @@ from babyagi_course.book import ASSETS, Asset, fetch_assets, rooted
 from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
-from babyagi_course.notebooks import DIFFICULTY, figures, source
+from babyagi_course.notebooks import DIFFICULTY, figures, source, tags
 from babyagi_lib.learner import journal, states
 from babyagi_lib.learner.publishing import MIME
 
 COURSE = Course.find()
 LINKS = Links.read(COURSE.root)
+PUBLISHED = LINKS.moved("ada/course", None)  # as in a copy with an address of its own
 LESSONS = {f"notebooks/{lesson.name}.html": lesson for lesson in COURSE.lessons}
 LOOK_UP = ["exercises", "glossary", "notation", "references", "teaching", "results", "dependencies", "cite"]
 PAGES = ["index.html", *LESSONS, *(f"{name}.html" for name in LOOK_UP), "search.html", "404.html"]
@@ -97,6 +99,7 @@ def book(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("book")
     done = babyagi(COURSE.root, "book", "--out", str(out))
     assert done.returncode == 0, done.stderr[-5000:]
+    assert ("is a placeholder" in done.stderr) == LINKS.placeholder
     assert done.stdout.strip().startswith("Open ") and done.stdout.strip().endswith("index.html")
     return Path(done.stdout.strip().removeprefix("Open ")).parent
 
@@ -792,10 +795,8 @@ def test_a_shared_link_shows_a_picture(book):
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_can_be_opened_elsewhere_and_downloaded(visits, address, book, name):
     lesson = LESSONS[name]
-    launch = {LINKS.colab(lesson.name), LINKS.binder(lesson.name), LINKS.source(lesson.name)}
-    launch |= {LINKS.hub_link(lesson.name)} if LINKS.hub else set()
     download = f"{address}/downloads/{lesson.path.name}"
-    assert launch | {download} <= set(visits(name).links)
+    assert {*LINKS.places(lesson.name).values(), download} <= set(visits(name).links)
     downloaded = json.loads((book / "downloads" / lesson.path.name).read_text(encoding="utf-8"))
     assert downloaded == lesson.notebook
 
@@ -978,8 +979,23 @@ def test_the_foot_of_a_page_says_version_date_and_licence(page, address, name):
     said = page.locator(".foot").inner_text()
     assert f"Version {babyagi_lib.__version__} · " in said and "text CC BY 4.0, code MIT" in said
     assert (f"last changed on {date}" in said) if date else "last changed" not in said
-    page.locator(".foot a").click()
+    ways_back = page.locator(".foot a:not([href$='cite.html'])").evaluate_all("links => links.map(a => a.href)")
+    assert ways_back == list(LINKS.ways_back(source_file).values())
+    page.locator(".foot a[href$='cite.html']").click()
     page.wait_for_url("**/cite.html")
+
+
+def test_the_foot_of_a_published_page_has_its_ways_back():
+    said = paging.foot("book/teaching.md", COURSE.root, PUBLISHED)
+    assert "https://github.com/ada/course/edit/main/book/teaching.md" in said
+    assert "https://github.com/ada/course/issues/new?title=" in said
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_links_to_an_address_that_does_not_exist(visits, name):
+    if not LINKS.placeholder:
+        pytest.skip("the course has an address")
+    assert not [link for link in visits(name).links if link.startswith((LINKS.repository, LINKS.site))]
 
 
 def test_the_entry_to_cite_is_that_of_the_citation_file(page, address, root):
@@ -988,7 +1004,8 @@ def test_the_entry_to_cite_is_that_of_the_citation_file(page, address, root):
     entry = page.locator(".highlight-bibtex pre").inner_text()
     assert cited["title"] in entry and cited["authors"][0]["name"] in entry
     assert f"Version {cited['version']}" in entry and cited["version"] == babyagi_lib.__version__
-    assert cited["repository-code"] == LINKS.repository and LINKS.repository in entry
+    address = None if LINKS.placeholder else LINKS.repository
+    assert cited.get("repository-code") == address and (LINKS.repository in entry) == (address is not None)
 
 
 def test_a_page_that_is_not_there_leads_back_from_any_depth(page, address):
@@ -1091,27 +1108,80 @@ def test_search_works_from_the_disk(page, book):
 # On paper
 
 
-def test_it_prints_into_one_pdf(book, tmp_path):
-    """Two pages of it: with bookmarks, with what is folded on the screen, and with links to the book on the web."""
+@pytest.fixture(scope="module")
+def printed(book, tmp_path_factory):
+    """Two pages of the book as a PDF, for paper in a copy with an address, and for a screen in this copy."""
     from pypdf import PdfReader
 
+    folder = tmp_path_factory.mktemp("printed")
     program = (
-        "import sys; from pathlib import Path; from babyagi_course.printing import print_book, in_order;"
-        "print(in_order(Path(sys.argv[1])));"
-        f"print_book(Path(sys.argv[1]), {LINKS.site!r}, Path(sys.argv[2]), ['index.html', {LESSON!r}])"
-    )
-    target = tmp_path / "book.pdf"
-    done = subprocess.run([sys.executable, "-c", program, book, target], capture_output=True, text=True, check=False)
+        "import sys; from pathlib import Path; from babyagi_course import printing; from babyagi_course.links import Links\n"
+        "book, folder = map(Path, sys.argv[1:])\n"
+        f"for links, name, paper in (({PUBLISHED!r}, 'book', printing.PRINT), ({LINKS!r}, 'book_screen', printing.SCREEN)):\n"
+        f"    printing.print_book(book, links, folder / (name + '.pdf'), paper, ['index.html', {LESSON!r}])"
+    )  # in a process of its own: playwright runs once in a process, and this one has it
+    done = subprocess.run([sys.executable, "-c", program, book, folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert ast.literal_eval(done.stdout) == [name for name in PAGES if name not in ("search.html", "404.html")]
-    assert [path.name for path in tmp_path.iterdir()] == ["book.pdf"]
-    pdf = PdfReader(target)
-    assert [mark.title for mark in pdf.outline][1] == LESSONS[LESSON].title
-    text = re.sub(r"\s", "", "".join(sheet.extract_text() for sheet in pdf.pages))  # older readers see more spaces
-    assert "97.3%" in text and "Gothroughthetags" in text, "a hint"
-    notes = [note.get_object() for sheet in pdf.pages for note in sheet.get("/Annots", [])]
-    links = [note["/A"]["/URI"] for note in notes if "/URI" in note.get("/A", {})]
-    assert LINKS.site + LESSON in links and not [link for link in links if "127.0.0.1" in link or "file:" in link]
+    assert sorted(path.name for path in folder.iterdir()) == ["book.pdf", "book_screen.pdf"]
+    return PdfReader(folder / "book.pdf"), PdfReader(folder / "book_screen.pdf")
+
+
+def squashed(*said):
+    """The text of sheets, or a text, without spaces, of which older readers see more, and without ligatures."""
+    text = "".join(part if isinstance(part, str) else part.extract_text() for part in said)
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+
+
+def test_the_pdf_has_the_pages_in_their_order(book):
+    from babyagi_course.printing import in_order
+
+    assert in_order(book) == [name for name in PAGES if name not in ("search.html", "404.html")]
+
+
+def test_the_pdf_has_bookmarks_contents_and_numbers(printed):
+    lesson_text = "\n".join(
+        source(cell) for cell in LESSONS[LESSON].notebook["cells"] if cell["cell_type"] == "markdown"
+    )
+    for pdf in printed:
+        marks = [mark for mark in pdf.outline if not isinstance(mark, list)]
+        titles = [mark.title for mark in marks]
+        assert titles[1:] == ["Contents", LESSONS[LESSON].title, "Solutions and answers"]
+        sections = [mark.title for mark in pdf.outline[pdf.outline.index(marks[2]) + 1]]
+        assert sections == re.findall(r"^## (.*)$", lesson_text, re.MULTILINE)
+        starts = [pdf.get_destination_page_number(mark) for mark in marks]
+        contents = squashed(*pdf.pages[starts[1] : starts[2]])
+        for title, start in list(zip(titles, starts, strict=True))[2:]:
+            assert squashed(title) + str(start + 1) in contents
+            assert squashed(pdf.pages[start]).endswith(f"MIT{start + 1}")
+
+
+def test_the_pdf_keeps_solutions_and_answers_for_its_end(printed):
+    lesson = LESSONS[LESSON]
+    solutions = [source(cell).splitlines()[0] for cell in lesson.notebook["cells"] if "solution" in tags(cell)]
+    for pdf in printed:
+        [last] = [mark for mark in pdf.outline if not isinstance(mark, list) and mark.title == "Solutions and answers"]
+        end = pdf.get_destination_page_number(last)
+        before, after = squashed(*pdf.pages[:end]), squashed(*pdf.pages[end:])
+        for solution in solutions:
+            assert squashed(solution) not in before and squashed(solution) in after
+        assert "Right." not in before and "Right." in after
+        assert "97.3%" in before and "Gothroughthetags" in before, "a hint"
+
+
+def test_links_of_the_pdf_lead_to_its_sheets(printed):
+    for pdf, links in zip(printed, (PUBLISHED, LINKS), strict=True):
+        notes = [note.get_object() for sheet in pdf.pages for note in sheet.get("/Annots", [])]
+        inside = [note["/A"]["/D"][0] for note in notes if note.get("/A", {}).get("/S") == "/GoTo"]
+        lesson = next(
+            mark for mark in pdf.outline if not isinstance(mark, list) and mark.title == LESSONS[LESSON].title
+        )
+        assert pdf.pages[pdf.get_destination_page_number(lesson)].indirect_reference in [
+            there.indirect_reference for there in inside
+        ]
+        outside = [note["/A"]["/URI"] for note in notes if "/URI" in note.get("/A", {})]
+        assert not [address for address in outside if "127.0.0.1" in address or "file:" in address]
+        assert any(address.startswith(links.site) for address in outside) == (not links.placeholder)
+        assert (squashed(links.site + LESSON) in squashed(*pdf.pages)) == (not links.placeholder)
 
 
 # The parts
@@ -1191,7 +1261,7 @@ def test_what_is_folded():
 def test_the_hub_has_a_button_when_there_is_one():
     lesson = COURSE.lessons[0]
     for hub in ("", "https://hub.example.edu"):
-        links = Links(LINKS.repository, hub, LINKS.ref)
+        links = Links(PUBLISHED.repository, hub, LINKS.ref)
         first = paging.with_head(lesson.notebook, lesson, links)["cells"][0]["source"]
         assert first.startswith("# ") and first.count("Open in Colab") == 1, "the notebook's own row gives way to ours"
         assert ("Open on JupyterHub" in first) == bool(hub)
@@ -1235,8 +1305,8 @@ def test_the_minutes_of_the_exercises_are_those_of_each_exercise():
         ("notebooks/04_ner_finetuning.ipynb", "[a](05_fewshot.ipynb)", "[a](05_fewshot.ipynb)"),
         ("book/teaching.md", "[a](../notebooks/05_fewshot.ipynb#recap)", "[a](notebooks/05_fewshot.ipynb#recap)"),
         ("book/teaching.md", "[a](results.md)", "[a](results.md)"),
-        ("book/teaching.md", "[a](../README.md)", f"[a]({LINKS.repository}/blob/{LINKS.ref}/README.md)"),
-        ("book/teaching.md", "[a](../data)", f"[a]({LINKS.repository}/tree/{LINKS.ref}/data)"),
+        ("book/teaching.md", "[a](../README.md)", f"[a]({PUBLISHED.repository}/blob/{LINKS.ref}/README.md)"),
+        ("book/teaching.md", "[a](../data)", f"[a]({PUBLISHED.repository}/tree/{LINKS.ref}/data)"),
         (
             "book/teaching.md",
             "[a](nowhere.md) [b](https://x.org) [c](#d)",
@@ -1245,7 +1315,7 @@ def test_the_minutes_of_the_exercises_are_those_of_each_exercise():
     ],
 )
 def test_links_of_the_repository_become_links_of_the_book(page, text, expected):
-    assert paging.relinked(text, page, COURSE.root, LINKS) == expected
+    assert paging.relinked(text, page, COURSE.root, PUBLISHED) == expected
 
 
 def test_a_page_for_any_depth_names_everything_from_the_root():

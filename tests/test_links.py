@@ -59,14 +59,55 @@ def test_what_is_committed_agrees_with_pyproject(checkout):
     assert "wrote" not in done.stdout and contents(checkout) == before
 
 
-def test_every_notebook_opens_and_installs_its_own_version(root):
+def test_every_notebook_opens_and_installs_its_own_version(checkout):
     """One tag in the launch line, in the installation cell and in the package."""
-    for name, notebook in notebooks(root).items():
+    assert links(checkout, "--repo", "someone/else").returncode == 0
+    for name, notebook in notebooks(checkout).items():
         first = source(notebook["cells"][0])
         assert first.startswith("# ") and first.index("<!-- launch -->") < 200, f"{name}: right under the title"
         (installation,) = [c for c in notebook["cells"] if "find_spec" in source(c)]
         for text in (first, source(installation)):
             assert set(re.findall(r"(?<=[/@])v\d+\.[\w.]*\w", text)) == {f"v{VERSION}"}, name
+
+
+def test_a_placeholder_is_named_and_nothing_needs_it(root, checkout):
+    """Nobody can click on what leads nowhere, and whoever builds the course is told where the placeholder stands."""
+    here = Links.read(root)
+    assert here.placeholder, (
+        "the course has an address now: then every notebook has its line of links, and this test can go"
+    )
+    assert here.places("01_x") == here.ways_back("book/teaching.md") == {}
+    for notebook in notebooks(root).values():
+        assert "<!-- launch -->\n<!-- /launch -->" in source(notebook["cells"][0])
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert "| open |" not in readme and "](https://colab" not in readme
+    assert "repository-code" not in (root / "CITATION.cff").read_text(encoding="utf-8")
+
+    for command in ("links", "doctor"):
+        told = babyagi(checkout, command).stderr
+        assert f"{here.repository} is a placeholder" in told and "babyagi links --repo OWNER/NAME" in told
+        for path, count in linking.named(Course(checkout), here).items():
+            file = path.relative_to(checkout).as_posix()
+            assert f"{file} ({count})" in told
+            assert path.read_text(encoding="utf-8").count(f"/{here.slug}") == count
+    assert links(checkout, "--repo", "someone/else").returncode == 0
+    for command in ("links", "doctor"):
+        assert "placeholder" not in babyagi(checkout, command).stderr
+    moved = (checkout / "README.md").read_text(encoding="utf-8")
+    assert "| open |" in moved and "](https://colab.research.google.com/github/someone/else/blob/" in moved
+    assert "repository-code: https://github.com/someone/else\n" in (checkout / "CITATION.cff").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_only_links_to_a_placeholder_lose_their_address(root):
+    here, moved = Links.read(root), Links.read(root).moved("someone/else", None)
+    text = (
+        f"[`a [b]`]({here.repository}/blob/main/x.py), [page]({here.site}results.html#x), ![figure]({here.site}a.png), "
+        f"[other]({here.repository}-two) and [more](https://example.org)"
+    )
+    kept = f"`a [b]`, page, ![figure]({here.site}a.png), [other]({here.repository}-two) and [more](https://example.org)"
+    assert here.live(text) == kept and moved.live(text) == text
 
 
 # --- a fork -------------------------------------------------------------------------------------------------
@@ -130,6 +171,7 @@ def test_an_interrupted_call_is_finished_by_the_next(checkout, monkeypatch):
 
 
 def test_a_new_version_opens_and_installs_its_own_tag(checkout, monkeypatch):
+    assert links(checkout, "--repo", "someone/else").returncode == 0
     keys_before, before = keys(checkout), (checkout / "README.md").read_text(encoding="utf-8")
     monkeypatch.setattr(babyagi_lib, "__version__", "9.8.7")
     linking.apply(Course(checkout), Links.read(checkout))
@@ -215,6 +257,12 @@ def test_addresses_are_what_each_service_reads():
         "branch": ["main"],  # a tag cannot be followed twice
         "urlpath": ["lab/tree/course/notebooks/01_x.ipynb"],  # inside the folder that git clone makes
     }
+    back = {text: urlsplit(address) for text, address in here.ways_back("notebooks/01_x.ipynb").items()}
+    assert list(back) == ["edit this page", "report a mistake"]
+    assert back["edit this page"].geturl() == "https://github.com/ada/course/edit/main/notebooks/01_x.ipynb"
+    assert back["report a mistake"].path == "/ada/course/issues/new"
+    report = parse_qs(back["report a mistake"].query)
+    assert report["title"] == ["A mistake in notebooks/01_x.ipynb"] and report["body"][0].startswith("Version v1.2.3, ")
     assert "JupyterHub" in here.launch("01_x") and "JupyterHub" not in here.moved(None, "").launch("01_x")
 
 

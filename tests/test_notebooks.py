@@ -20,8 +20,8 @@ from reading import calls, imported_by, parsed
 
 from babyagi_course import editions
 from babyagi_course.lessons import Course
+from babyagi_course.links import Links, with_map
 from babyagi_course.notebooks import figures, source, tags
-from babyagi_course.refreshing import with_map
 from babyagi_lib.learner import quiz
 from babyagi_lib.learner.lessons import module_of
 from babyagi_lib.learner.publishing import differing
@@ -324,6 +324,6 @@ def test_the_published_ner_run_is_what_the_lesson_says():
 
 def test_the_readme_has_the_figures_of_the_notebooks(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
-    assert readme == with_map(readme, COURSE)
+    assert readme == with_map(readme, LESSONS, Links.read(root))
     for lesson in LESSONS:
         assert lesson.title in readme
