@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import babyagi_lib
+from babyagi_course import printed_tables
 from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Lesson
 from babyagi_course.links import LAUNCH, Links
@@ -79,7 +80,8 @@ def for_book(notebook: dict) -> dict:
     """A copy of a notebook as the book shows it.
 
     Figures have their alt text and the size they were drawn for, explorers have their states, exercises say what to do on
-    a page, solutions and long code are closed, outputs are those that last, and there is no widget.
+    a page, solutions and long code are closed, printed tables are tables, outputs are those that last, and there is no
+    widget.
     """
     notebook = copy.deepcopy(notebook)
     notebook["metadata"].pop("widgets", None)  # their state: it would make the page fetch scripts from elsewhere
@@ -87,7 +89,7 @@ def for_book(notebook: dict) -> dict:
         if cell["cell_type"] != "code":
             cell["source"] = with_cost(source(cell), notebook["metadata"]["babyagi"])
             continue
-        cell["outputs"] = lasting_outputs(cell)
+        cell["outputs"] = [part for output in lasting_outputs(cell) for part in _with_tables(output)]
         if check := checked(cell):
             cell["outputs"] = [_html(UNSOLVED.format(check=check))]
         _fold(cell)
@@ -105,6 +107,16 @@ def _explorer(drawn: dict) -> dict:
     """An output after the picture of an explorer, with its states, from which `explorer.js` makes controls and drawing."""
     text = json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return _html(f'<script type="application/json" class="explorer-states">{text}</script>')
+
+
+def _with_tables(output: dict) -> list[dict]:
+    """An output as several, if some of what it printed is a table."""
+    if output["output_type"] != "stream":
+        return [output]
+    return [
+        {**output, "text": f"{part}\n"} if isinstance(part, str) else _html(printed_tables.as_html(part))
+        for part in printed_tables.parts("".join(output["text"]))
+    ]
 
 
 def checked(cell: dict) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import babyagi_lib
-from babyagi_course import dependencies, measured
+from babyagi_course import dependencies, measured, needs
 from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
@@ -55,6 +55,7 @@ def of(course: Course, notebooks: dict[str, dict]) -> dict[str, Callable[[str], 
         "dependencies": lambda _: dependencies.tables(course.root),
         "bars": lambda file: bars(book / file, notebooks),
         "timetable": lambda _: timetable(course.lessons, notebooks),
+        "needs": lambda _: needs.drawing(course.lessons),
         "exercises": lambda _: exercises(course.lessons),
         "citation": lambda _: citation(Links.read(course.root)),
         "classroom": lambda name: classroom(course.lessons, notebooks, benchmarks / f"{name}.json"),

@@ -25,6 +25,7 @@ import yaml
 from conftest import babyagi
 
 import babyagi_lib
+from babyagi_course import needs as needing
 from babyagi_course import pages as paging
 from babyagi_course import parts
 from babyagi_course.book import ASSETS, Asset, fetch_assets, rooted
@@ -1105,6 +1106,26 @@ def test_search_works_from_the_disk(page, book):
     assert page.locator("article mark").count() > 0
 
 
+# What cells printed
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_output_hides_behind_a_scroll_bar_on_a_desk(page, address, name):
+    page.set_viewport_size(DESKTOP)
+    page.goto(f"{address}/{name}", wait_until="networkidle")
+    wide = page.locator(".cell_output :is(pre:not(.highlight pre), .text_html)").evaluate_all(
+        "found => found.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 200))"
+    )
+    assert not wide
+
+
+def test_what_was_printed_as_a_table_is_one(page, address):
+    page.goto(f"{address}/notebooks/03_binary_cross_entropy.html", wait_until="networkidle")
+    table = page.get_by_role("table").filter(has=page.get_by_role("columnheader", name="b log 2"))
+    assert table.get_by_role("row").nth(1).get_by_role("cell").all_inner_texts() == ["bfloat16", "8", "5.55", "6.24"]
+    assert table.get_by_role("cell", name="16.64").first.evaluate("cell => getComputedStyle(cell).textAlign") == "end"
+
+
 # On paper
 
 
@@ -1265,6 +1286,42 @@ def test_the_hub_has_a_button_when_there_is_one():
         first = paging.with_head(lesson.notebook, lesson, links)["cells"][0]["source"]
         assert first.startswith("# ") and first.count("Open in Colab") == 1, "the notebook's own row gives way to ours"
         assert ("Open on JupyterHub" in first) == bool(hub)
+
+
+def test_the_graph_of_lessons_leads_to_them_and_can_be_read_out(page, address):
+    page.goto(f"{address}/index.html", wait_until="networkidle")
+    graph, needs = page.locator("svg.needs"), needing.needed(COURSE.lessons)
+    assert [f"notebooks/{link}.html" for link in needs] == graph.locator("a").evaluate_all(
+        "links => links.map(link => link.getAttribute('href'))"
+    )
+    assert graph.get_attribute("aria-label") == needing.in_words(needs)
+    assert "Lesson 6 builds on no other. Lesson 7 builds on lesson 6." in needing.in_words(needs)
+    graph.get_by_role("link", name="7. Policy gradients").click()
+    page.wait_for_url("**/07_policy_gradients.html")
+
+
+def beginning(tmp_path, name, *linked):
+    text = "## Before you start\n\nYou need " + " and ".join(f"[that]({other}.ipynb)" for other in linked)
+    return written(tmp_path / f"{name}.ipynb", {"cell_type": "markdown", "source": text})
+
+
+def test_a_graph_leaves_out_what_other_arrows_say(tmp_path, monkeypatch):
+    lessons = [
+        beginning(tmp_path, "00_a"),
+        beginning(tmp_path, "01_b", "00_a"),
+        beginning(tmp_path, "02_c", "00_a", "01_b"),
+    ]
+    assert needing.needed(lessons) == {"00_a": [], "01_b": ["00_a"], "02_c": ["00_a", "01_b"]}
+    assert needing.in_words(needing.needed(lessons)).endswith("Lesson 2 builds on lessons 0 and 1.")
+    monkeypatch.setattr(Lesson, "title", property(lambda lesson: f"Lesson {int(lesson.name[:2])}. A title: with more"))
+    assert needing.drawing(lessons).count('class="arrow"') == 2
+
+
+@pytest.mark.parametrize("linked", ["01_b", "02_c"])
+def test_a_lesson_can_build_on_earlier_ones_only(tmp_path, linked):
+    lessons = [beginning(tmp_path, "00_a"), beginning(tmp_path, "01_b", linked)]
+    with pytest.raises(CourseError, match=rf"01_b.*links to {linked}; a lesson can build on earlier ones only"):
+        needing.needed(lessons)
 
 
 def written(path: Path, *cells: dict) -> Lesson:

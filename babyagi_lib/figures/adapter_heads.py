@@ -38,11 +38,11 @@ def adapter_table(rows: Sequence[dict[str, Any]]) -> None:
             disk), `memory` (an `adapters.Memory`), `step` (seconds of a step, one for each seed) and `scores` (one for
             each seed).
     """
-    print(f"{'':15}{'trained':>10}{'share':>8}{'on disk':>10}{'memory':>8}{'step':>7}  entity F1, test")
+    print(f"{'':17}{'trained':>10}{'share':>9}{'on disk':>10}{'memory':>8}{'step':>7}  entity F1, test")
     for row in rows:
         scores = row["scores"]
         print(
-            f"{row['name']:15}{row['trainable']:10,}{row['share']:8.2%}{row['stored'] / 1e6:7.2f} MB"
+            f"{row['name']:17}{row['trainable']:10,}{row['share']:9.2%}{row['stored'] / 1e6:7.2f} MB"
             f"{row['memory'].total / 1e6:5.0f} MB{np.median(row['step']) * 1000:4.0f} ms  "
             f"{np.mean(scores):.3f} ({min(scores):.3f}-{max(scores):.3f})"
         )
