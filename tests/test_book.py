@@ -1302,7 +1302,7 @@ def test_the_graph_of_lessons_leads_to_them_and_can_be_read_out(page, address):
 
 def beginning(tmp_path, name, *linked):
     text = "## Before you start\n\nYou need " + " and ".join(f"[that]({other}.ipynb)" for other in linked)
-    return written(tmp_path / f"{name}.ipynb", {"cell_type": "markdown", "source": text})
+    return written(tmp_path / f"{name}.ipynb", {"cell_type": "markdown", "metadata": {}, "source": text})
 
 
 def test_a_graph_leaves_out_what_other_arrows_say(tmp_path, monkeypatch):
