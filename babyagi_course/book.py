@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from babyagi_course import pages, parts
+from babyagi_course import pages, parts, printing
 from babyagi_course.errors import CourseError
 from babyagi_course.files import write_atomically
 from babyagi_course.lessons import Course, Lesson
@@ -60,8 +60,13 @@ ASSETS = (
 )
 
 
-def build(course: Course, out: Path) -> Path:
+def build(course: Course, out: Path, pdf: bool = False) -> Path:
     """Build the book under `out/book` and return its first page.
+
+    Args:
+        course: the checkout.
+        out: the folder with the runs.
+        pdf: print the book as well, and offer the files on its first page.
 
     Raises:
         CourseError: an asset cannot be fetched, or Jupyter Book found a fault (every warning counts as one).
@@ -70,7 +75,7 @@ def build(course: Course, out: Path) -> Path:
     staged, finished = out / "book-src", out / "book"
     page = Path("_build", "html", "index.html")
     with alone(out), whole_folder(finished) as rendered:
-        _stage(course, vendor, staged, out)
+        _stage(course, vendor, staged, out, pdf)
         command = [
             sys.executable,
             "-c",
@@ -90,8 +95,12 @@ def build(course: Course, out: Path) -> Path:
         if done.returncode != 0 or not (rendered / page).is_file():
             raise CourseError(f"the book did not build:\n{(done.stdout + done.stderr)[-4000:]}")
         make_searchable((rendered / page).parent)
+        links = Links.read(course.root)
         missing = (rendered / page).with_name("404.html")
-        write_atomically(missing, rooted(missing.read_text(encoding="utf-8"), Links.read(course.root).site))
+        write_atomically(missing, rooted(missing.read_text(encoding="utf-8"), links.site))
+        for name, paper in printing.FILES.items() if pdf else ():
+            html = (rendered / page).parent
+            printing.print_book(html, links, html / "downloads" / name, paper)
     return (finished / page).resolve()
 
 
@@ -156,7 +165,7 @@ def _shortened(name: str) -> PurePosixPath:
     return PurePosixPath(*(folders[1:] if folders[0] == "es5" else folders))
 
 
-def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
+def _stage(course: Course, vendor: Path, staged: Path, out: Path, pdf: bool) -> None:
     """Lay out what Jupyter Book reads: the pages, the vendored scripts, and for each lesson a page and a download."""
     links = Links.read(course.root)
     shutil.rmtree(staged, ignore_errors=True)
@@ -180,7 +189,7 @@ def _stage(course: Course, vendor: Path, staged: Path, out: Path) -> None:
         write_atomically(staged / "notebooks" / lesson.path.name, json.dumps(page, ensure_ascii=False))
     there = {lesson.name: _to_do(lesson) for lesson in course.lessons}
     write_atomically(staged / "assets" / "lessons.js", f"const LESSONS = {json.dumps(there, ensure_ascii=False)};\n")
-    computed = parts.of(course, lessons)
+    computed = parts.of(course, lessons, pdf)
     for path in staged.glob("*.md"):
         text = pages.relinked(path.read_text(encoding="utf-8"), f"book/{path.name}", course.root, links)
         foot = pages.foot(f"book/{path.name}", course.root, links)

@@ -80,7 +80,10 @@ def course(out: Out = BUILD) -> None:
 def book(
     out: Out = BUILD,
     pdf: Annotated[
-        bool, typer.Option("--pdf", help="Also print it: book.pdf on A4, book_screen.pdf for a tablet.")
+        bool,
+        typer.Option(
+            "--pdf", help="Also print it, for paper (A4) and for a tablet; its first page then offers both files."
+        ),
     ] = False,
 ) -> None:
     """Build the book from the executed notebooks.
@@ -88,17 +91,13 @@ def book(
     Where a lesson has not been run, its page is the committed notebook.
     """
     from babyagi_course import book as books
-    from babyagi_course import printing
     from babyagi_course.extras import must_have
     from babyagi_course.lessons import Course
-    from babyagi_course.links import Links
 
     must_have("book", *(["pdf"] if pdf else []))
     found = Course.find()
-    page = books.build(found, out)
+    page = books.build(found, out, pdf)
     _say_of_links(found)
-    for name, paper in {"book": printing.PRINT, "book_screen": printing.SCREEN}.items() if pdf else ():
-        typer.echo(f"wrote {printing.print_book(page.parent, Links.read(found.root), out / f'{name}.pdf', paper)}")
     typer.echo(f"Open {page}")
 
 

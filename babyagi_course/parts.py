@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import babyagi_lib
-from babyagi_course import dependencies, measured, needs
+from babyagi_course import dependencies, measured, needs, printing
 from babyagi_course.errors import CourseError
 from babyagi_course.lessons import Course, Lesson
 from babyagi_course.links import Links
@@ -42,12 +42,13 @@ def filled(text: str, computed: dict[str, Callable[[str], str]]) -> str:
     return MARK.sub(part, text)
 
 
-def of(course: Course, notebooks: dict[str, dict]) -> dict[str, Callable[[str], str]]:
+def of(course: Course, notebooks: dict[str, dict], pdf: bool = False) -> dict[str, Callable[[str], str]]:
     """What pages have computed for them, by the name in the mark; each gets the name of the file in the mark.
 
     Args:
         course: the checkout.
         notebooks: each lesson's, with outputs.
+        pdf: whether the book is printed as well.
     """
     book, benchmarks = course.root / "book", course.root / "benchmarks"
     return {
@@ -55,6 +56,7 @@ def of(course: Course, notebooks: dict[str, dict]) -> dict[str, Callable[[str], 
         "dependencies": lambda _: dependencies.tables(course.root),
         "bars": lambda file: bars(book / file, notebooks),
         "timetable": lambda _: timetable(course.lessons, notebooks),
+        "pdf": lambda _: offered() if pdf else "",
         "needs": lambda _: needs.drawing(course.lessons),
         "exercises": lambda _: exercises(course.lessons),
         "citation": lambda _: citation(Links.read(course.root)),
@@ -122,6 +124,12 @@ def timetable(lessons: list[Lesson], pages: dict[str, dict]) -> str:
         "a whole notebook, including the start of its kernel, on the machine that the page of [results](results.md) names."
     )
     return "\n".join(rows) + "\n\n" + note
+
+
+def offered() -> str:
+    """Markdown of the printed book's files."""
+    paper, screen = (f'<a href="downloads/{name}" download>{name}</a>' for name in printing.FILES)
+    return f"To keep the whole book, with solutions at its end: {paper} for paper (A4), {screen} for a tablet."
 
 
 def exercises(lessons: list[Lesson]) -> str:

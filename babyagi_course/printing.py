@@ -97,6 +97,7 @@ class Part:
 
 PRINT = Paper(210, 297, side=17, edge=18)  # A4
 SCREEN = Paper(165, 220, side=7, edge=12)  # a tablet held upright: letters can be read without enlarging them
+FILES = {"book.pdf": PRINT, "book_screen.pdf": SCREEN}
 
 
 def print_book(folder: Path, links: Links, target: Path, paper: Paper, names: list[str] | None = None) -> Path:

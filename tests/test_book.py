@@ -1159,6 +1159,13 @@ def test_the_pdf_has_the_pages_in_their_order(book):
     assert in_order(book) == [name for name in PAGES if name not in ("search.html", "404.html")]
 
 
+def test_the_front_page_offers_the_pdf_only_where_it_is(book):
+    offered = parts.of(COURSE, {}, pdf=True)["pdf"]("")
+    assert re.findall(r'href="([^"]+)"', offered) == ["downloads/book.pdf", "downloads/book_screen.pdf"]
+    assert parts.of(COURSE, {})["pdf"]("") == ""
+    assert "book.pdf" not in (book / "index.html").read_text(encoding="utf-8")
+
+
 def test_the_pdf_has_bookmarks_contents_and_numbers(printed):
     lesson_text = "\n".join(
         source(cell) for cell in LESSONS[LESSON].notebook["cells"] if cell["cell_type"] == "markdown"
