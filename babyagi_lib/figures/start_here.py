@@ -21,7 +21,7 @@ def course_map() -> None:
         "reward": Box(6.0, 3.4, "reward, tables\nLesson 6", 1.7, PURPLE),
         "policies": Box(6.0, 2.5, "policies, networks\nLessons 7 and 8", 1.7, PURPLE),
         "language": Box(6.0, 1.5, "language model\nLesson 9", 1.7, PURPLE),
-        "agent": Box(6.0, 0.4, "agent\nnot written yet", 1.7),
+        "agent": Box(6.0, 0.4, "agent\nLessons 10 to 12", 1.7, PURPLE),
         "update": Box(3.5, 0.4, "model update\nnot written yet", 1.6),
     }
     arrows = [
@@ -35,8 +35,9 @@ def course_map() -> None:
         figure,
         "The course as a loop. Pretraining on text (Lesson 1) gives an encoder. Heads and adapters (Lesson 2) fit it to a "
         "task. A loss and fine-tuning (Lessons 3 and 4) train it. Then come few examples (Lesson 5) and reward: in tables "
-        "(Lesson 6), for policies and networks (Lessons 7 and 8) and for a language model (Lesson 9). An agent acts, and its "
-        "experience updates the model, which is the encoder again; these two parts are not written yet.",
+        "(Lesson 6), for policies and networks (Lessons 7 and 8) and for a language model (Lesson 9). An agent reads, senses "
+        "and acts (Lessons 10 to 12). Its experience updates the model, which is the encoder again; this part is not "
+        "written yet.",
     )
 
 
