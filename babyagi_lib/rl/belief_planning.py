@@ -85,7 +85,9 @@ class Problem:
             raise ValueError("every payoff must be a finite number")
         for sense in self.senses:
             if len(sense.table) != len(self.prior):
-                raise ValueError(f"{sense.name}: {len(sense.table)} rows, but there are {len(self.prior)} hidden values")
+                raise ValueError(
+                    f"{sense.name}: {len(sense.table)} rows, but there are {len(self.prior)} hidden values"
+                )
 
     @property
     def finals(self) -> int:
@@ -243,7 +245,9 @@ def plan(problem: Problem, payoff: ArrayLike | None = None) -> Plan:
     return _normalised(states, W, best, policy)
 
 
-def follow(problem: Problem, policy: ArrayLike, payoff: ArrayLike | None = None, costs: ArrayLike | None = None) -> Plan:
+def follow(
+    problem: Problem, policy: ArrayLike, payoff: ArrayLike | None = None, costs: ArrayLike | None = None
+) -> Plan:
     """The exact values of a given policy.
 
     Args:
@@ -291,7 +295,9 @@ def visits(problem: Problem, policy: ArrayLike) -> NDArray:
         ValueError: as `follow` does.
     """
     states, chances = problem.states, probabilities(problem, policy)
-    orders = np.zeros(len(states))  # the orders of answers that lead here, each with the probability to ask in that order
+    orders = np.zeros(
+        len(states)
+    )  # the orders of answers that lead here, each with the probability to ask in that order
     orders[0] = 1
     for answers in range(problem.horizon):
         here = states.level(answers)

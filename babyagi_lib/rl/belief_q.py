@@ -45,7 +45,9 @@ class Answers:
     def __post_init__(self) -> None:
         for part in self.likelihood:
             if part.ndim != 3 or len(part) != len(self.hidden) or not part.shape[1]:
-                raise ValueError(f"a likelihood has the shape {part.shape}; expected ({len(self.hidden)}, times, hidden)")
+                raise ValueError(
+                    f"a likelihood has the shape {part.shape}; expected ({len(self.hidden)}, times, hidden)"
+                )
             if not np.isfinite(part).all():
                 raise ValueError("a log-likelihood is not finite: clip probabilities away from 0")
 
@@ -65,7 +67,9 @@ def draw_symbols(problem: Problem, things: int, rng: np.random.Generator) -> tup
     return hidden, tuple(symbols)
 
 
-def from_symbols(hidden: NDArray, symbols: Sequence[NDArray], tables: Sequence[NDArray], least: float = 1e-6) -> Answers:
+def from_symbols(
+    hidden: NDArray, symbols: Sequence[NDArray], tables: Sequence[NDArray], least: float = 1e-6
+) -> Answers:
     """Symbols with the likelihoods of these tables; probabilities below `least` count as `least`."""
     logs = [np.log(np.maximum(table, least)).T for table in tables]
     return Answers(np.asarray(hidden), tuple(log[symbol] for log, symbol in zip(logs, symbols, strict=True)))

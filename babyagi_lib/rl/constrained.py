@@ -86,7 +86,13 @@ def linear_programme(problem: Problem, risk: ArrayLike, limit: float) -> Constra
     begins = np.zeros(len(states))
     begins[0] = 1
     found = linprog(
-        -reward[s, a], A_ub=risks[s, a][None], b_ub=[limit], A_eq=flow.tocsr(), b_eq=begins, bounds=(0, None), method="highs"
+        -reward[s, a],
+        A_ub=risks[s, a][None],
+        b_ub=[limit],
+        A_eq=flow.tocsr(),
+        b_eq=begins,
+        bounds=(0, None),
+        method="highs",
     )
     if found.status == 2:
         raise ValueError(f"no policy has an expected risk of {limit} or less")
