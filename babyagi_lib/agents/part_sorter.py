@@ -125,6 +125,7 @@ class NoteReader:
         self.encoder: tuple | None = None
 
     def __call__(self, texts: NDArray) -> NDArray[np.float32]:
+        """(texts,) to (texts, 384)."""
         new = [text for text in dict.fromkeys(map(str, texts)) if text not in self.known]
         if new:
             self.encoder = self.encoder or load_encoder()

@@ -186,7 +186,7 @@ def learn(
         tables: 2, or 1: then a single table learns reward - price · risk, with the price of the moment.
         epsilon: the share of random actions.
         power: of the step size, visits^-power.
-        pace: how fast the price moves.
+        pace: how fast the price moves: by this times the risk above the limit, and more slowly towards the end.
         warm: the share of the steps before it moves: the tables have to know something first.
         records: how often to record.
         seed: the same seed gives the same runs.
@@ -263,7 +263,6 @@ def learn(
 
         # The price: up while the measured risk is above the limit.
         if risk is not None and step > warm * rounds and (told := ends & measures).any():
-            ended = np.bincount(run[told], minlength=runs)
             over = np.bincount(run[told], risks[hidden[told], final[told]] - limit, minlength=runs)
             price = np.maximum(0, price + pace * over / np.maximum(worlds // 4, 1) * (1 + 50 * step / rounds) ** -0.5)
 
