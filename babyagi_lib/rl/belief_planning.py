@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -347,6 +347,37 @@ def one_step_ahead(problem: Problem) -> NDArray:
 def at_random(problem: Problem) -> NDArray:
     """The policy that takes all allowed actions equally often, (states, actions)."""
     return problem.states.allowed / problem.states.allowed.sum(axis=1, keepdims=True)
+
+
+def at_beliefs(problem: Problem, beliefs: ArrayLike) -> NDArray:
+    """The exact value of each action at any beliefs, with the whole horizon left: (beliefs, hidden) to (beliefs, actions).
+
+    The prior of the problem is not used. A belief that is no prior of ours is one of another problem with the same senses.
+
+    Raises:
+        ValueError: the beliefs are not distributions over what is hidden.
+    """
+    beliefs = np.asarray(beliefs, dtype=float)
+    if beliefs.ndim != 2 or beliefs.shape[1] != len(problem.prior) or np.abs(beliefs.sum(axis=1) - 1).max() > 1e-9:
+        raise ValueError(f"beliefs must be rows of {len(problem.prior)} probabilities that sum to 1")
+    states = replace(problem, prior=np.ones(len(problem.prior)) / len(problem.prior)).states
+    likelihood = states.weights * len(problem.prior)
+    values = []
+    for belief in np.array_split(beliefs, max(1, len(beliefs) * len(states) // 500_000)):
+        total = likelihood @ belief.T  # (states, beliefs)
+        best = np.max([likelihood @ (belief * pays).T for pays in problem.payoff.T], axis=0)
+        for answers in range(problem.horizon - 1, -1, -1):
+            here, asking = states.level(answers), []
+            for sense, part in enumerate(states.columns):
+                far = states.following[here, part]
+                worth = sum(best[symbol] for symbol in far.T) - problem.costs[sense] * total[here]
+                asking.append(np.where(states.allowed[here, sense, None], worth, -np.inf))
+            if answers:
+                best[here] = np.maximum(best[here], np.max(asking, axis=0))
+        if not problem.horizon:
+            asking = np.full((len(problem.senses), 1, len(belief)), -np.inf)
+        values.append(np.hstack([np.array(asking)[:, 0].T, belief @ problem.payoff]))
+    return np.concatenate(values)
 
 
 def play(
