@@ -14,7 +14,6 @@ the expectation over the next symbol is a plain sum over the states that can fol
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,7 +21,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from babyagi_lib.basics.arguments import check_number, check_whole
-from babyagi_lib.rl.mdp import MDP
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,11 +233,11 @@ def plan(problem: Problem, payoff: ArrayLike | None = None) -> Plan:
     Of equal actions the last is taken, so that an agent does not ask for nothing.
     """
     states = problem.states
-    W = _last(problem, payoff)  # unnormalised: value times the probability of the answers
+    W = final_values(problem, payoff)  # unnormalised: value times the probability of the answers
     best = np.empty(len(states))
     for answers in range(problem.horizon, -1, -1):
         here = states.level(answers)
-        _ask(problem, W, best, here)
+        asking_values(problem, W, best, here)
         best[here] = W[here].max(axis=1)
     policy = W.shape[1] - 1 - W[:, ::-1].argmax(axis=1)
     return _normalised(states, W, best, policy)
@@ -261,11 +259,11 @@ def follow(
     """
     states = problem.states
     chances = probabilities(problem, policy)
-    W = _last(problem, payoff)
+    W = final_values(problem, payoff)
     best = np.empty(len(states))
     for answers in range(problem.horizon, -1, -1):
         here = states.level(answers)
-        _ask(problem, W, best, here, costs)
+        asking_values(problem, W, best, here, costs)
         best[here] = (chances[here] * np.where(states.allowed[here], W[here], 0)).sum(axis=1)
     return _normalised(states, W, best, chances.argmax(axis=1))
 
@@ -308,47 +306,6 @@ def visits(problem: Problem, policy: ArrayLike) -> NDArray:
     return (orders * states.weights.sum(axis=1))[:, None] * chances
 
 
-def best_finals(problem: Problem, payoff: ArrayLike | None = None) -> NDArray:
-    """In every state the final action with the highest expected payoff, (states,): nothing is asked."""
-    return len(problem.senses) + _last(problem, payoff)[:, len(problem.senses) :].argmax(axis=1)
-
-
-def fixed_sequence(problem: Problem, sequence: Sequence[int]) -> NDArray:
-    """The policy that asks these senses in this order whatever they answer, then takes the best final action, (states,)."""
-    states, policy = problem.states, best_finals(problem)
-    for answers, sense in enumerate(sequence):
-        here = states.level(answers)
-        policy[here] = np.where(states.allowed[here, sense], sense, policy[here])  # impossible counts: no matter
-    return policy
-
-
-def sequences(problem: Problem) -> Iterator[tuple[int, ...]]:
-    """All that can be asked without listening: senses with repetition, in one order, from none to the horizon."""
-    once = {number for number, sense in enumerate(problem.senses) if not sense.repeatable}
-    for length in range(problem.horizon + 1):
-        for chosen in itertools.combinations_with_replacement(range(len(problem.senses)), length):
-            if all(chosen.count(sense) <= 1 for sense in once):
-                yield chosen
-
-
-def best_sequence(problem: Problem) -> tuple[float, tuple[int, ...]]:
-    """The best plan that is made beforehand, open loop: its value, and the senses that it asks."""
-    return max((follow(problem, fixed_sequence(problem, chosen)).value, chosen) for chosen in sequences(problem))
-
-
-def one_step_ahead(problem: Problem) -> NDArray:
-    """The policy that compares deciding now with deciding after one more answer, (states,)."""
-    states, now = problem.states, _last(problem)
-    best = now[:, len(problem.senses) :].max(axis=1)
-    _ask(problem, now, best, slice(0, len(states)))
-    return now.shape[1] - 1 - now[:, ::-1].argmax(axis=1)
-
-
-def at_random(problem: Problem) -> NDArray:
-    """The policy that takes all allowed actions equally often, (states, actions)."""
-    return problem.states.allowed / problem.states.allowed.sum(axis=1, keepdims=True)
-
-
 def at_beliefs(problem: Problem, beliefs: ArrayLike) -> NDArray:
     """The exact value of each action at any beliefs, with the whole horizon left: (beliefs, hidden) to (beliefs, actions).
 
@@ -380,79 +337,7 @@ def at_beliefs(problem: Problem, beliefs: ArrayLike) -> NDArray:
     return np.concatenate(values)
 
 
-def play(
-    problem: Problem, policy: ArrayLike, episodes: int, rng: np.random.Generator, world: Problem | None = None
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Play episodes side by side.
-
-    Args:
-        problem: whose states the policy knows.
-        policy: as in `follow`.
-        episodes: how many.
-        rng: where chance comes from.
-        world: draws the answers and pays in place of the problem; it must have as many symbols.
-
-    Returns:
-        Return of each episode, (episodes,); what was hidden; the final action, counted from 0; the number of answers.
-
-    Raises:
-        ValueError: as `follow` does, or there is no episode.
-    """
-    check_whole("episodes", episodes, 1)
-    world = problem if world is None else world
-    states, edges = problem.states, probabilities(problem, policy).cumsum(axis=1)
-    tables = [sense.table.cumsum(axis=1) for sense in world.senses]
-    hidden = rng.choice(len(world.prior), size=episodes, p=world.prior)
-    state, total, asked = np.zeros(episodes, dtype=int), np.zeros(episodes), np.zeros(episodes, dtype=int)
-    final, going = np.full(episodes, -1), np.arange(episodes)
-    while len(going):
-        now = edges[state[going]]
-        action = (rng.random((len(going), 1)) * now[:, -1:] >= now[:, :-1]).sum(axis=1)
-        ends = action >= len(problem.senses)
-        final[going[ends]] = action[ends] - len(problem.senses)
-        for number, sense in enumerate(world.senses):
-            who = going[action == number]
-            edge = tables[number][hidden[who]]
-            symbol = (rng.random((len(who), 1)) * edge[:, -1:] >= edge[:, :-1]).sum(axis=1)
-            state[who] = states.following[state[who], states.columns[number].start + symbol]
-            total[who] -= sense.cost
-            asked[who] += 1
-        going = going[~ends]
-    return total + world.payoff[hidden, final], hidden, final, asked
-
-
-def as_mdp(problem: Problem, forbidden: float) -> MDP:
-    """The same problem as a table whose states are the counts, for agents that learn from transitions.
-
-    The last state is the end. An action that is not allowed ends the episode and pays `forbidden`.
-    """
-    states, senses = problem.states, len(problem.senses)
-    beliefs, size = states.beliefs, len(states) + 1
-    paid = [np.unique(column) for column in problem.payoff.T]
-    outcomes = max(*(sense.symbols for sense in problem.senses), *map(len, paid))
-    shape = (size, problem.actions, outcomes)
-    probability, reward = np.zeros(shape), np.zeros(shape)
-    following, terminated = np.full(shape, size - 1), np.ones(shape, dtype=bool)
-    probability[..., 0] = 1
-    reward[:-1, :senses][~states.allowed[:, :senses]] = forbidden
-    possible = beliefs.sum(axis=1) > 0
-    for number, (sense, part) in enumerate(zip(problem.senses, states.columns, strict=True)):
-        rows = np.flatnonzero(states.allowed[:, number] & possible)
-        probability[rows, number] = 0
-        probability[rows, number, : sense.symbols] = beliefs[rows] @ sense.table
-        reward[rows, number] = -sense.cost
-        following[rows, number, : sense.symbols] = states.following[rows, part]
-        terminated[rows, number] = False
-    for final, values in enumerate(paid):
-        rows = np.flatnonzero(possible)
-        probability[rows, senses + final] = 0
-        probability[rows, senses + final, : len(values)] = beliefs[rows] @ (problem.payoff[:, [final]] == values)
-        reward[:-1, senses + final, : len(values)] = values
-    probability /= probability.sum(axis=-1, keepdims=True)
-    return MDP("ask or decide", probability, following, reward, terminated, np.eye(size)[0])
-
-
-def _last(problem: Problem, payoff: ArrayLike | None = None) -> NDArray:
+def final_values(problem: Problem, payoff: ArrayLike | None = None) -> NDArray:
     """Unnormalised values, (states, actions): those of the final actions, and -inf for the senses."""
     payoff = problem.payoff if payoff is None else np.asarray(payoff, dtype=float)
     if payoff.shape != problem.payoff.shape or not np.isfinite(payoff).all():
@@ -461,7 +346,7 @@ def _last(problem: Problem, payoff: ArrayLike | None = None) -> NDArray:
     return np.hstack([np.full((len(weights), len(problem.senses)), -np.inf), weights @ payoff])
 
 
-def _ask(problem: Problem, W: NDArray, best: NDArray, here: slice, costs: ArrayLike | None = None) -> None:
+def asking_values(problem: Problem, W: NDArray, best: NDArray, here: slice, costs: ArrayLike | None = None) -> None:
     """Fill in the unnormalised values of the senses: minus the cost, plus the sum over the states that can follow."""
     states = problem.states
     costs = problem.costs if costs is None else np.asarray(costs, dtype=float)

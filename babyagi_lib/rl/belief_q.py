@@ -22,7 +22,8 @@ from torch.nn import functional as F
 from babyagi_lib.basics.arguments import check_number, check_whole
 from babyagi_lib.basics.streams import stream_seed
 from babyagi_lib.models.stacked import StackedMLP, move_towards
-from babyagi_lib.rl.belief_planning import Problem, best_finals
+from babyagi_lib.rl.belief_planning import Problem
+from babyagi_lib.rl.belief_policies import best_finals
 from babyagi_lib.rl.replay import Replay
 
 
