@@ -227,6 +227,20 @@ class SortingAgent:
     def __post_init__(self) -> None:
         self.problem: Problem = part_sort(self.horizon)
 
+    def values(self, belief: NDArray, asked: Sequence[int]) -> NDArray[np.float64]:
+        """What each action is worth to the agent, in the order of `part_sort.ACTIONS`: (actions,), -inf where not allowed.
+
+        Args:
+            belief: probability of each kind of part, (12,).
+            asked: how often each sense was asked, (senses,).
+        """
+        counts = torch.as_tensor(asked, dtype=torch.long)[None, None]
+        logs = torch.as_tensor(np.log(np.maximum(belief, 1e-30)), dtype=torch.float32)[None, None]
+        with torch.no_grad():
+            asking = self.policy(belief_q.features(logs, counts, self.problem))[0, 0].double().numpy()
+        free = belief_q.allowed(counts, self.problem)[0, 0].numpy()
+        return np.concatenate([np.where(free, asking, -np.inf), np.asarray(belief) @ self.problem.payoff])
+
     def sort(self, line: Line, *, explore: float = 0.0, seed: int = 0) -> Iterator[tuple[Decision, NDArray | None]]:
         """Sort the parts of a line one after the other, decision by decision.
 
