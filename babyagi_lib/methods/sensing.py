@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from babyagi_lib.basics.streams import stream_seed
-from babyagi_lib.models.senses import CLASSES, PROPERTIES, SHAPES, SenseEncoder
+from babyagi_lib.models.senses import CLASSES, PROPERTIES, SenseEncoder
 from babyagi_lib.training.loop import fit
 from babyagi_lib.training.prediction import predict
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.arguments import check_number, check_whole
-from babyagi_lib.worlds.part_notes import CRACKED, MATERIALS, SHAPES, STATES, WORDS
+from babyagi_lib.worlds.part_notes import CRACKED, WORDS
 
 SIDE = 32  # pixels
 RATE, SAMPLES = 8000, 2048  # of a sound, in samples a second and in all
