@@ -200,7 +200,9 @@ def _tensors(features: Sequence[ArrayLike], present: ArrayLike) -> tuple[list[Te
     here = torch.as_tensor(np.asarray(present, dtype=bool))
     if here.ndim != 2 or here.shape[1] != len(shown) or any(f.ndim != 2 or len(f) != len(here) for f in shown):
         shapes = [tuple(f.shape) for f in shown]
-        raise ValueError(f"present must be (examples, {len(shown)}) for features of {shapes}; found {tuple(here.shape)}")
+        raise ValueError(
+            f"present must be (examples, {len(shown)}) for features of {shapes}; found {tuple(here.shape)}"
+        )
     if any(not torch.isfinite(f).all() for f in shown):
         raise ValueError("a feature is NaN or infinite; give zeros where a sense is missing")
     return shown, here
