@@ -14,7 +14,6 @@ from babyagi_lib.methods.fewshot import embed
 from babyagi_lib.models.senses import CLASSES, PROPERTIES, SenseEncoder
 from babyagi_lib.training import losses
 from babyagi_lib.training.loop import fit
-from babyagi_lib.training.prediction import predict
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -83,17 +82,13 @@ def train(
 def beliefs(encoder: SenseEncoder, inputs: ArrayLike) -> dict[str, NDArray[np.float64]]:
     """The log-probability of each class of each property given the input, at the encoder's temperatures: (examples, classes).
 
-    They include the frequencies of the classes in training. To add up several senses, use `methods.fusion.add_log_odds`.
+    They include the frequencies of the classes in training. To add up several senses, use `methods.fusion.add_log_odds`. All
+    is computed in float32, whatever the processor prefers, so that probabilities are the same everywhere.
     """
-    logits = np.stack(predict(encoder, [{"inputs": x} for x in _finite(inputs)], batch_size=500, collate=_batch))
-    return {name: found.numpy() for name, found in encoder.split(torch.from_numpy(logits)).items()}
-
-
-def features(encoder: SenseEncoder, inputs: ArrayLike) -> NDArray[np.float32]:
-    """What the encoder's heads see, (examples, width)."""
     encoder.eval()
     with torch.no_grad():
-        return torch.cat([encoder.features(part) for part in torch.from_numpy(_finite(inputs)).split(500)]).numpy()
+        logits = torch.cat([encoder(part)["logits"] for part in torch.from_numpy(_finite(inputs)).split(500)])
+        return {name: found.numpy() for name, found in encoder.split(logits).items()}
 
 
 def calibrate(encoder: SenseEncoder, inputs: ArrayLike, labels: Mapping[str, ArrayLike]) -> dict[str, float]:
