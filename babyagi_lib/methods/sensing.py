@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from babyagi_lib.basics.streams import stream_seed
-from babyagi_lib.models.senses import CLASSES, PROPERTIES, SHAPES, SenseEncoder
+from babyagi_lib.methods.fewshot import embed
+from babyagi_lib.models.senses import CLASSES, PROPERTIES, SenseEncoder
+from babyagi_lib.training import losses
 from babyagi_lib.training.loop import fit
-from babyagi_lib.training.prediction import predict
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EPOCHS = {"picture": 8, "note": 30, "sound": 6}
 RATES = {"picture": 2e-3, "note": 2e-2, "sound": 2e-3}
 COARSE, FINE = np.geomspace(0.05, 20, 61), np.geomspace(0.9, 1.1, 41)  # temperatures that are tried
+
+
+def note_vectors(
+    encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> NDArray[np.float32]:
+    """A vector of length one for each note, (notes, hidden), by the pretrained encoder; zeros where there is no text.
+
+    Notes repeat themselves: each text is encoded once.
+    """
+    texts = [str(text) for text in texts]
+    found = sorted({text for text in texts if text})
+    vectors = dict(zip(found, embed(encoder, tokenizer, found), strict=True)) if found else {}
+    nothing = np.zeros(encoder.config.hidden_size, dtype=np.float32)
+    return np.stack([vectors.get(text, nothing) for text in texts])
 
 
 def train(
@@ -63,17 +82,13 @@ def train(
 def beliefs(encoder: SenseEncoder, inputs: ArrayLike) -> dict[str, NDArray[np.float64]]:
     """The log-probability of each class of each property given the input, at the encoder's temperatures: (examples, classes).
 
-    They include the frequencies of the classes in training. To add up several senses, use `methods.fusion.add_log_odds`.
+    They include the frequencies of the classes in training. To add up several senses, use `methods.fusion.add_log_odds`. All
+    is computed in float32, whatever the processor prefers, so that probabilities are the same everywhere.
     """
-    logits = np.stack(predict(encoder, [{"inputs": x} for x in _finite(inputs)], batch_size=500, collate=_batch))
-    return {name: found.numpy() for name, found in encoder.split(torch.from_numpy(logits)).items()}
-
-
-def features(encoder: SenseEncoder, inputs: ArrayLike) -> NDArray[np.float32]:
-    """What the encoder's heads see, (examples, width)."""
     encoder.eval()
     with torch.no_grad():
-        return torch.cat([encoder.features(part) for part in torch.from_numpy(_finite(inputs)).split(500)]).numpy()
+        logits = torch.cat([encoder(part)["logits"] for part in torch.from_numpy(_finite(inputs)).split(500)])
+        return {name: found.numpy() for name, found in encoder.split(logits).items()}
 
 
 def calibrate(encoder: SenseEncoder, inputs: ArrayLike, labels: Mapping[str, ArrayLike]) -> dict[str, float]:
@@ -124,14 +139,18 @@ def quality(log_probabilities: ArrayLike, labels: ArrayLike, bins: int = 10) -> 
         raise ValueError(f"expected (examples, classes) and (examples,); found {said.shape} and {labels.shape}")
     if np.isnan(said).any():
         raise ValueError("a log-probability is NaN")
-    right, sure = said.argmax(axis=1) == labels, np.exp(said.max(axis=1))
-    bin_of = np.minimum((sure * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_of, weights=sure - right, minlength=bins)
     return {
-        "accuracy": float(right.mean()),
+        "accuracy": float((said.argmax(axis=1) == labels).mean()),
         "nll": float(-said[np.arange(len(said)), labels].mean()),
-        "ece": float(np.abs(gaps).sum() / len(said)),
+        "ece": losses.calibration_error(confidence(said, labels, bins)),
     }
+
+
+def confidence(log_probabilities: ArrayLike, labels: ArrayLike, bins: int = 10) -> list[losses.Bin]:
+    """How sure predictions are, and how often they are right: (examples, classes) and (examples,) to bins of equal width."""
+    said = np.asarray(log_probabilities, dtype=float)
+    sure = np.minimum(np.exp(said.max(axis=1)), 1.0)  # rounding can put it above 1
+    return losses.reliability(sure, said.argmax(axis=1) == np.asarray(labels), bins)
 
 
 def _batch(examples: list[dict]) -> dict[str, torch.Tensor]:

@@ -6,6 +6,8 @@ one linear head for each property that the sense can tell. The outputs of all he
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -90,7 +92,7 @@ def _convolutions(rows: int, columns: int) -> nn.Sequential:
     """Three convolutions that halve rows and columns each, then all that is left to `WIDTH` features."""
     sizes = (1, 16, 32, 48)
     layers: list[nn.Module] = [nn.Unflatten(1, (1, rows))]
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+    for before, after in itertools.pairwise(sizes):
         layers += [nn.Conv2d(before, after, 5, stride=2, padding=2), nn.ReLU()]
         rows, columns = (rows + 1) // 2, (columns + 1) // 2
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(sizes[-1] * rows * columns, WIDTH), nn.ReLU())

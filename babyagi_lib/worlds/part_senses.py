@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.arguments import check_number, check_whole
-from babyagi_lib.worlds.part_notes import CRACKED, MATERIALS, SHAPES, STATES, WORDS
+from babyagi_lib.worlds.part_notes import CRACKED, WORDS
 
 SIDE = 32  # pixels
 RATE, SAMPLES = 8000, 2048  # of a sound, in samples a second and in all
@@ -275,7 +275,7 @@ def write_notes(
     return Notes(np.array(texts, dtype=np.str_), said)
 
 
-def ceilings(cracked: float = CRACKED) -> dict[tuple[str, str], float]:
+def ceilings(cracked: float = CRACKED, missing: float = NOTE_MISSING) -> dict[tuple[str, str], float]:
     """The accuracy that no reader of a sense can exceed on average, by sense and property.
 
     A note's is counted: right if it is there and right, else a guess. For picture and sound it is the accuracy of Bayes'
@@ -285,7 +285,7 @@ def ceilings(cracked: float = CRACKED) -> dict[tuple[str, str], float]:
     always visible.
     """
     notes = {
-        ("note", name): (1 - NOTE_MISSING) * right + NOTE_MISSING / values
+        ("note", name): (1 - missing) * right + missing / values
         for (name, right), values in zip(NOTE_RIGHT.items(), (3, 2), strict=True)
     }
     crack = math.hypot(CRACK_LOWERS / SPREAD["pitch"], CRACK_DAMPS / SPREAD["damping"])
