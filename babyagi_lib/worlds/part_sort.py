@@ -8,7 +8,9 @@ a human. What the decisions pay is in `part_notes`, what the senses say in `part
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -70,3 +72,42 @@ def shares(x: NDArray) -> dict[str, float]:
         "for a human": float(x[:, -1].sum()),
         "of cracked parts, shipped": float(cracked[:, :SCRAP].sum() / cracked.sum()),
     }
+
+
+class PartSortEnv(gymnasium.Env):
+    """The same problem as a gymnasium environment, one part an episode, for agents of other libraries.
+
+    The observation is how often each symbol was seen, (symbols,). The actions are `ACTIONS`. A sense that may not be asked, or
+    any sense after `horizon` answers, calls a human. `info` has the kind of the part when the episode is over.
+
+    Args:
+        horizon: how many answers there can be.
+        tables: as in `part_sort`.
+    """
+
+    def __init__(self, horizon: int = 6, tables: Mapping[str, ArrayLike] | None = None) -> None:
+        self.problem = part_sort(horizon, tables)
+        symbols = sum(sense.symbols for sense in self.problem.senses)
+        self.observation_space = gymnasium.spaces.Box(0, max(1, horizon), (symbols,), np.float32)
+        self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray, dict]:
+        """A new part."""
+        super().reset(seed=seed)
+        self.kind = int(self.np_random.choice(KINDS, p=self.problem.prior))
+        self.state = 0
+        return self._seen(), {}
+
+    def step(self, action: int) -> tuple[NDArray, float, bool, bool, dict]:
+        """Ask a sense, or decide."""
+        states = self.problem.states
+        if action >= len(SENSES) or not states.allowed[self.state, action]:
+            final = int(action) - len(SENSES) if action >= len(SENSES) else len(ANSWERS) - 1
+            return self._seen(), float(PAYOFF[self.kind, final]), True, False, {"kind": self.kind}
+        sense = self.problem.senses[action]
+        symbol = int(self.np_random.choice(sense.symbols, p=sense.table[self.kind]))
+        self.state = int(states.following[self.state, states.columns[action].start + symbol])
+        return self._seen(), -float(sense.cost), False, False, {}
+
+    def _seen(self) -> NDArray[np.float32]:
+        return self.problem.states.counts[self.state].astype(np.float32)
