@@ -115,7 +115,7 @@ def learning(
         )
     for (name, value), dash in zip(lines.items(), ("-", "--", ":"), strict=False):
         axis.axhline(value, color="black", linestyle=dash, linewidth=1.2, label=f"{name}: {value:.3f}")
-    axis.set(xlabel="transitions of each run", ylabel=title, xscale="log", ylim=(-0.3, None))
+    axis.set(xlabel="transitions of each run", ylabel=title, xscale="log")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     _plain(axis)
     yardsticks = ", ".join(f"{name} {value:.3f}" for name, value in lines.items())
