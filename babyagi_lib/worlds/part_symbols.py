@@ -93,7 +93,7 @@ def perfected(sense: str) -> NDArray[np.float64]:
 
 
 def garbled(table: ArrayLike, channel: ArrayLike | float) -> NDArray[np.float64]:
-    """A sense whose answers pass through a noisy channel: it can never be worth more (Blackwell 1951).
+    """A sense whose answers pass through a noisy channel: it can never be worth more (Blackwell 1953).
 
     Args:
         table: of the sense, (12, symbols).
