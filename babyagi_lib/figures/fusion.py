@@ -106,7 +106,7 @@ def by_subset(values: Mapping[str, Mapping[str, float]], measured: str, exact: s
         )
     axis.set(yticks=places, yticklabels=sets, xlabel=measured, xlim=(0, None))
     if others:
-        axis.legend(frameon=False, fontsize=8, loc="lower right")
+        axis.legend(frameon=False, fontsize=8, loc="upper right")
     _plain(axis)
     told = "; ".join(
         f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in line.items()) for name, line in values.items()
