@@ -330,6 +330,24 @@ def test_a_missing_sense_adds_nothing():
         fusion.add_log_odds(told, prior, present)
 
 
+def test_each_property_is_added_over_the_senses_that_tell_it():
+    draw = rng()
+    said = [
+        {name: np.log(draw.dirichlet(np.ones(CLASSES[name]), size=6)) for name in PROPERTIES[sense]}
+        for sense in PROPERTIES
+    ]
+    prior = {name: np.log(draw.dirichlet(np.ones(classes))) for name, classes in CLASSES.items()}
+    present = draw.random((6, 3)) < 0.5
+    found = fusion.add_senses(said, prior, present)
+    assert found["cracked"] == pytest.approx(np.where(present[:, [2]], said[2]["cracked"], prior["cracked"]))
+    both = fusion.add_log_odds([said[0]["shape"], said[1]["shape"]], prior["shape"], present[:, :2])
+    assert found["shape"] == pytest.approx(both)
+    shown = fusion.side_by_side(said, prior)
+    assert [each.shape for each in shown] == [(6, 5), (6, 5), (6, 4)]
+    assert shown[2][:, 2:] == pytest.approx(np.maximum(said[2]["cracked"] - prior["cracked"], -8), abs=1e-5)
+    assert fusion.side_by_side(said)[0][:, :3] == pytest.approx(np.maximum(said[0]["shape"], -8), abs=1e-5)
+
+
 def test_a_sure_sense_decides_and_two_cannot_disagree():
     with np.errstate(divide="ignore"):
         sure, other, against = np.log([[1.0, 0.0]]), np.log([[0.2, 0.8]]), np.log([[0.0, 1.0]])

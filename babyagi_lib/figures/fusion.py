@@ -106,7 +106,7 @@ def by_subset(values: Mapping[str, Mapping[str, float]], measured: str, exact: s
         )
     axis.set(yticks=places, yticklabels=sets, xlabel=measured, xlim=(0, None))
     if others:
-        axis.legend(frameon=False, fontsize=8, loc="lower right")
+        axis.legend(frameon=False, fontsize=8, loc="upper right")
     _plain(axis)
     told = "; ".join(
         f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in line.items()) for name, line in values.items()
@@ -214,7 +214,7 @@ def part_and_belief(
         senses[1].text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=10, transform=senses[1].transAxes)
         told.append(f"the note: {note or 'none'}")
     if bands is not None:
-        senses[2].imshow(bands, origin="lower", aspect="auto", cmap="cividis")
+        senses[2].imshow(bands, origin="lower", aspect="auto", cmap="cividis", vmin=-1.1, vmax=1.4)
         told.append("the sound of a tap")
     for axis, name, given in zip(senses, ("picture", "note", "sound"), (picture, note, bands), strict=True):
         axis.set_title(name if given is not None else f"{name}: not used", fontsize=10)
@@ -234,7 +234,8 @@ def part_and_belief(
 
 
 def _spectrogram(axis: Axes, bands: NDArray, seconds: float) -> None:
-    axis.imshow(bands, origin="lower", aspect="auto", cmap="cividis", extent=(0, 1000 * seconds, *BANDS))
+    extent = (0, 1000 * seconds, *BANDS)
+    axis.imshow(bands, origin="lower", aspect="auto", cmap="cividis", extent=extent, vmin=-1.1, vmax=1.4)
     axis.set(xlabel="ms", ylabel="kHz")
 
 

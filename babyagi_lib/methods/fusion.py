@@ -60,6 +60,46 @@ def add_log_odds(
     return total - np.log(np.exp(total).sum(axis=1, keepdims=True))
 
 
+def add_senses(
+    said: Sequence[Mapping[str, ArrayLike]], log_prior: Mapping[str, ArrayLike], present: ArrayLike | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Log-odds added for each property by itself, over the senses that tell it.
+
+    Args:
+        said: for each sense, log-probabilities (examples, classes) by property, as `sensing.beliefs` gives them.
+        log_prior: of each property, (classes,).
+        present: whether each sense is there, (examples, senses); None if all are.
+
+    Returns:
+        Log-probabilities of each property, (examples, classes).
+
+    Raises:
+        ValueError: no sense tells a property, or as `add_log_odds`.
+    """
+    found = {}
+    for name, prior in log_prior.items():
+        tell = [i for i, each in enumerate(said) if name in each]
+        here = None if present is None else np.asarray(present)[:, tell]
+        found[name] = add_log_odds([said[i][name] for i in tell], prior, here)
+    return found
+
+
+def side_by_side(
+    said: Sequence[Mapping[str, ArrayLike]], log_prior: Mapping[str, ArrayLike] | None = None
+) -> list[NDArray[np.float32]]:
+    """The log-probabilities of each sense as features of a fusion network, (examples, classes of all its properties).
+
+    With `log_prior`, the prior's are subtracted, so that 0 means that the sense says nothing. None is below -8.
+    """
+    prior = log_prior or {}
+    return [
+        np.concatenate([np.maximum(p - prior.get(name, 0.0), -8) for name, p in each.items()], axis=1).astype(
+            np.float32
+        )
+        for each in said
+    ]
+
+
 class Concatenation(nn.Module):
     """The features of all senses side by side, with a number for each that says whether it is there; one hidden layer.
 
