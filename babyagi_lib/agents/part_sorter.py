@@ -155,6 +155,7 @@ def train_senses(number: int, seed: int, share: float = 0.8) -> Senses:
             found, parts = found[found != ""], parts[found != ""]
         inputs, cut = senses.inputs(sense, found), int(share * len(found))
         encoder = sensing.train(name, inputs[:cut], vars(parts[:cut]), seed=stream_seed(f"{sense} encoder", seed))
+        encoder = encoder.cpu()  # an agent decides about one part at a time, for which a GPU is no help
         sensing.calibrate(encoder, inputs[cut:], vars(parts[cut:]))
         senses.encoders[sense] = encoder
     return senses
