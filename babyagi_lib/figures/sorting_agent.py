@@ -181,7 +181,10 @@ def frontier(
     axis.set(
         xlabel="share of all parts that are cracked and shipped",
         ylabel="expected reward for a part",
-        ylim=(max(curve[0, 1], 0.2), curve[:, 1].max() + 0.02),
+        ylim=(
+            min(max(curve[0, 1], 0.2), *(runs[:, 1].min() - 0.01 for runs in dots.values())),
+            curve[:, 1].max() + 0.02,
+        ),
         xlim=(0, max(0.023, *(runs[:, 0].max() + 0.001 for runs in dots.values()))),
     )
     axis.legend(frameon=False, fontsize=8, loc="lower right")
