@@ -333,8 +333,7 @@ def test_deep_q_on_beliefs_comes_close_to_the_optimum():
         assert best - 0.05 < planning.follow(problem, policy).value <= best + 1e-9
 
 
-def test_a_run_does_not_depend_on_the_runs_beside_it():
-    """The networks at the start are the same; and the same seed learns the same."""
+def test_the_same_seed_learns_the_same():
     problem = part_sort.part_sort(2)
     one, two = (belief_q.learn(problem, symbol_answers(problem), updates=20, runs=2, seed=4) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))

@@ -146,17 +146,6 @@ class States:
         """The states with so many answers."""
         return slice(self.first[answers], self.first[answers + 1])
 
-    def number(self, counts: ArrayLike) -> int:
-        """The state with these counts.
-
-        Raises:
-            ValueError: there is none.
-        """
-        found = np.flatnonzero((self.counts == np.asarray(counts)).all(axis=1))
-        if len(found) != 1:
-            raise ValueError(f"there is no state with the counts {np.asarray(counts).tolist()}")
-        return int(found[0])
-
 
 def enumerate_states(problem: Problem) -> States:
     """All counts of a problem, answer by answer.

@@ -57,16 +57,15 @@ def at_random(problem: Problem) -> NDArray:
 
 
 def play(
-    problem: Problem, policy: ArrayLike, episodes: int, rng: np.random.Generator, world: Problem | None = None
+    problem: Problem, policy: ArrayLike, episodes: int, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Play episodes side by side.
 
     Args:
-        problem: whose states the policy knows.
+        problem: whose tables draw the answers.
         policy: as in `follow`.
         episodes: how many.
         rng: where chance comes from.
-        world: draws the answers and pays in place of the problem; it must have as many symbols.
 
     Returns:
         Return of each episode, (episodes,); what was hidden; the final action, counted from 0; the number of answers.
@@ -75,10 +74,9 @@ def play(
         ValueError: as `follow` does, or there is no episode.
     """
     check_whole("episodes", episodes, 1)
-    world = problem if world is None else world
     states, edges = problem.states, probabilities(problem, policy).cumsum(axis=1)
-    tables = [sense.table.cumsum(axis=1) for sense in world.senses]
-    hidden = rng.choice(len(world.prior), size=episodes, p=world.prior)
+    tables = [sense.table.cumsum(axis=1) for sense in problem.senses]
+    hidden = rng.choice(len(problem.prior), size=episodes, p=problem.prior)
     state, total, asked = np.zeros(episodes, dtype=int), np.zeros(episodes), np.zeros(episodes, dtype=int)
     final, going = np.full(episodes, -1), np.arange(episodes)
     while len(going):
@@ -86,7 +84,7 @@ def play(
         action = (rng.random((len(going), 1)) * now[:, -1:] >= now[:, :-1]).sum(axis=1)
         ends = action >= len(problem.senses)
         final[going[ends]] = action[ends] - len(problem.senses)
-        for number, sense in enumerate(world.senses):
+        for number, sense in enumerate(problem.senses):
             who = going[action == number]
             edge = tables[number][hidden[who]]
             symbol = (rng.random((len(who), 1)) * edge[:, -1:] >= edge[:, :-1]).sum(axis=1)
@@ -94,4 +92,4 @@ def play(
             total[who] -= sense.cost
             asked[who] += 1
         going = going[~ends]
-    return total + world.payoff[hidden, final], hidden, final, asked
+    return total + problem.payoff[hidden, final], hidden, final, asked
