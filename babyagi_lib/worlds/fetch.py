@@ -203,6 +203,12 @@ class Fetch:
         self.position[which], self.heading[which] = new.position, new.heading
         self.steps[which], self.carried[which] = 0, EMPTY
 
+    def keep(self, which: NDArray[np.bool_]) -> None:
+        """Go on with these rooms only, (rooms,)."""
+        self.layout, self.rooms = self.layout[which], int(which.sum())
+        for name in ("padded", "position", "heading", "steps", "carried"):
+            setattr(self, name, getattr(self, name)[which])
+
 
 class Fresh:
     """New layouts whenever some are needed. They are drawn in blocks, which is faster than one by one.
