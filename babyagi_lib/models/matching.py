@@ -6,6 +6,7 @@ two meet: by multiplication, as a score of each cell under the sentence (`matchi
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 
@@ -76,9 +77,7 @@ class ReadingPolicy(nn.Module):
         self.vectors = nn.Parameter(torch.randn(made_of.shape[1], width, generator=source))
         self.read = _linear(self.sentences.shape[1], width, source)
         inputs = cells * 3 if matching else cells * (width + 1) + width
-        self.hidden = nn.Sequential(
-            _linear(inputs, units, source), nn.ReLU(), _linear(units, units, source), nn.ReLU()
-        )
+        self.hidden = nn.Sequential(_linear(inputs, units, source), nn.ReLU(), _linear(units, units, source), nn.ReLU())
         self.act, self.value = _linear(units, actions, source, 0.01), _linear(units, 1, source)
 
     def forward(self, view: Tensor, instruction: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,15 +87,18 @@ class ReadingPolicy(nn.Module):
             view: codes, (rooms, cells).
             instruction: numbers of sentences, (rooms,).
         """
-        view, e, q = view.long(), self.made_of @ self.vectors, self.read(self.sentences)
+        view = view.long()
         if self.matching:
-            scores = (q @ e.T / math.sqrt(self.width))[instruction[:, None], view]
-            seen = torch.cat([scores, self.walls[view], self.things[view]], dim=1)
+            seen = torch.cat([self.scores()[instruction[:, None], view], self.walls[view], self.things[view]], dim=1)
         else:
-            cell = torch.cat([e, self.walls[:, None]], dim=1)
-            seen = torch.cat([cell[view].flatten(1), q[instruction]], dim=1)
+            cell = torch.cat([self.made_of @ self.vectors, self.walls[:, None]], dim=1)
+            seen = torch.cat([cell[view].flatten(1), self.read(self.sentences)[instruction]], dim=1)
         hidden = self.hidden(seen)
         return self.act(hidden), self.value(hidden)[:, 0]
+
+    def scores(self) -> Tensor:
+        """What every code scores under every sentence, q · e / sqrt(width): (sentences, codes)."""
+        return self.read(self.sentences) @ (self.made_of @ self.vectors).T / math.sqrt(self.width)
 
     def told(self, sentences: ArrayLike) -> ReadingPolicy:
         """The same policy, weights shared, with other sentences: numbers now mean these.
@@ -104,8 +106,6 @@ class ReadingPolicy(nn.Module):
         Raises:
             ValueError: their vectors do not have as many numbers as those it was trained with.
         """
-        import copy
-
         vectors = torch.as_tensor(np.asarray(sentences, np.float32))
         if vectors.ndim != 2 or vectors.shape[1] != self.sentences.shape[1]:
             raise ValueError(f"expected (sentences, {self.sentences.shape[1]}), found {tuple(vectors.shape)}")

@@ -52,9 +52,7 @@ class Learned:
     entropy: NDArray
 
 
-def advantages(
-    reward: Tensor, value: Tensor, last: Tensor, ended: Tensor, gamma: float, lam: float
-) -> Tensor:
+def advantages(reward: Tensor, value: Tensor, last: Tensor, ended: Tensor, gamma: float, lam: float) -> Tensor:
     """Generalised advantage estimates (Schulman and others 2016, equation 16), (steps, rooms).
 
     Args:
@@ -111,7 +109,12 @@ def learn(
     """
     for name, value in (("steps", steps), ("rollout", rollout), ("epochs", epochs), ("batch", batch)):
         check_whole(name, value, 1)
-    for name, value, most in (("gamma", gamma, 1), ("lam", lam, 1), ("clip", clip, np.inf), ("entropy", entropy, np.inf)):
+    for name, value, most in (
+        ("gamma", gamma, 1),
+        ("lam", lam, 1),
+        ("clip", clip, np.inf),
+        ("entropy", entropy, np.inf),
+    ):
         check_number(name, value, 0, most)
     check_number("rate", rate, 0, above=True)
     source = torch.Generator().manual_seed(seed)
@@ -143,7 +146,9 @@ def learn(
             if cut.any():  # a time limit is no end: what would follow is worth the value of the state there
                 with torch.no_grad():
                     reward += gamma * net(*map(torch.as_tensor, world.see()))[1] * cut
-            played.append((*seen, action, log_p.gather(1, action[:, None])[:, 0], value, reward, torch.as_tensor(ended)))
+            played.append(
+                (*seen, action, log_p.gather(1, action[:, None])[:, 0], value, reward, torch.as_tensor(ended))
+            )
             world.restart(ended)
             since[ended] = 0
             seen = tuple(map(torch.as_tensor, world.see()))

@@ -94,7 +94,12 @@ def draw_layouts(
     Raises:
         ValueError: the room is too small, or nothing may be wanted.
     """
-    for name, value, least in (("rooms", rooms, 1), ("size", size, 4), ("objects", objects, 1), ("phrases", phrases, 1)):
+    for name, value, least in (
+        ("rooms", rooms, 1),
+        ("size", size, 4),
+        ("objects", objects, 1),
+        ("phrases", phrases, 1),
+    ):
         check_whole(name, value, least)
     inside = (size - 2) ** 2
     if objects >= inside:
@@ -102,7 +107,9 @@ def draw_layouts(
     things, targets = np.unique(np.asarray(things, int)), np.unique(np.asarray(targets, int))
     both = np.concatenate([things, targets])
     if not np.isin(targets, things).any() or (both < 0).any() or (both >= len(THINGS)).any():
-        raise ValueError(f"things and targets are places in THINGS, 0 to {len(THINGS) - 1}, and one at least is in both")
+        raise ValueError(
+            f"things and targets are places in THINGS, 0 to {len(THINGS) - 1}, and one at least is in both"
+        )
     wanted = np.isin(np.arange(len(THINGS)), targets)
 
     put = things[draw.integers(len(things), size=(rooms, objects))]
@@ -235,6 +242,24 @@ def rooms(count: int, draw: np.random.Generator, **options: object) -> Fetch:
     """So many rooms that begin again with new layouts; the options are those of `draw_layouts`."""
     fresh = Fresh(draw, **options)
     return Fetch(fresh.take(count), fresh)
+
+
+def places(things: Sequence[str]) -> list[int]:
+    """The places in `THINGS` of things such as "red key".
+
+    Raises:
+        ValueError: there is none, or one is not in `THINGS`.
+    """
+    if isinstance(things, str) or not things or not set(things) <= set(THINGS):
+        raise ValueError(f"expected a list of some of {', '.join(THINGS)}; found {things!r}")
+    return [THINGS.index(thing) for thing in things]
+
+
+def kind_decides(layouts: Layouts) -> NDArray[np.bool_]:
+    """Whether a room has a thing of the wanted colour and another kind, so that the colour is not enough, (rooms,)."""
+    here = layouts.grid.reshape(len(layouts), -1).astype(int) - FIRST
+    wanted, colours = layouts.target[:, None], len(COLOURS)
+    return ((here >= 0) & (here % colours == wanted % colours) & (here != wanted)).any(axis=1)
 
 
 def blind_chance(objects: int = 3) -> float:

@@ -190,4 +190,3 @@ def clone(
             total += float(loss.detach()) * len(rows)
         losses.append(total / len(view))
     return losses
-

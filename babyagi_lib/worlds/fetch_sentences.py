@@ -102,7 +102,10 @@ def write(
     if len(colours) != len(COLOURS) or len(kinds) != len(KINDS) or not phrases:
         raise ValueError(f"expected a phrase, {len(COLOURS)} colours and {len(KINDS)} kinds")
     return [
-        phrase.format(f"{colour} {kind}", c=colour, k=kind) for phrase in phrases for kind in kinds for colour in colours
+        phrase.format(f"{colour} {kind}", c=colour, k=kind)
+        for phrase in phrases
+        for kind in kinds
+        for colour in colours
     ]
 
 
@@ -139,5 +142,3 @@ def one_hot(sentences: Sequence[str], known: Sequence[str]) -> NDArray[np.float3
 
 def _split(sentence: str) -> list[str]:
     return "".join(c if c.isalnum() else " " for c in sentence.lower()).split()
-
-
