@@ -48,7 +48,7 @@ def room(moment: Moment, told: str, step: int) -> Picture:
         [np.cos(turn), np.sin(turn)],
         [-np.sin(turn), np.cos(turn)],
     ]
-    left.add_patch(plt.Polygon(tip + [x, y], color=ORANGE, ec="black", zorder=5))
+    left.add_patch(plt.Polygon(tip + np.array([x, y]), color=ORANGE, ec="black", zorder=5))
     left.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xticks=[], yticks=[])
     left.set_title(f"“{told}”, step {step}", fontsize=10)
     names = ACTIONS[: len(moment.probability)]
@@ -146,12 +146,12 @@ def matches(tables: dict[str, NDArray], never: Sequence[int]) -> None:
         axis.title.set_fontsize(10)
         axis.set_xticklabels(short, rotation=90)
         axis.tick_params(labelsize=8, length=0)
-        for tick in np.array(axis.get_yticklabels())[list(never)]:
-            tick.set(color=ORANGE, fontweight="bold")
         right = int((best == np.arange(12)).sum())
         of_them = [f"“{THINGS[n]}” matches {THINGS[best[n]]} best" for n in never]
         said.append(f"{name}: the highest score of {right} of 12 instructions is the right thing; {', '.join(of_them)}")
     axes[0, 0].set_ylabel("instruction")
+    for number in never:
+        axes[0, 0].get_yticklabels()[number].set(color=ORANGE, fontweight="bold")
     show(
         figure,
         "Scores of twelve things under twelve instructions; a dot marks the highest in each row, and the instructions that "

@@ -117,7 +117,7 @@ def record(policy: Policy, layout: Layouts, *, seed: int, instruction: int, long
     if len(layout) != 1:
         raise ValueError(f"expected one room, found {len(layout)}")
     check_whole("longest", longest, 1)
-    source, world, told = torch.Generator().manual_seed(seed), Fetch(layout), torch.tensor([instruction])
+    source, world, told = torch.Generator().manual_seed(seed), Fetch(layout), torch.tensor([int(instruction)])
     size, moments = layout.grid.shape[1], []
     while len(moments) < longest:
         with torch.no_grad():

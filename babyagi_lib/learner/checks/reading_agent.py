@@ -90,7 +90,7 @@ def rooms() -> list[Room]:
     twice[6, 1], twice[2, 6] = 9, 9
     found.append(Room(twice, 5, 2, 1, 9))
     found.append(Room(twice, 5, 6, 0, 7))
-    found.append(Room(twice, 4, 2, 2, 9))  # the nearer one is behind
+    found.append(Room(twice, 3, 6, 0, 9))  # right behind the agent
     return found
 
 
@@ -100,15 +100,18 @@ def _room(layout: fetch.Layouts) -> Room:
 
 
 def first_of(room: Room) -> tuple[int, int]:
+    """The first cell with a wanted thing."""
     return tuple(int(v) for v in np.argwhere(room.grid == room.target)[0])
 
 
 def away(room: Room) -> float:
+    """Cells between agent and thing along the axes, the thing's own included."""
     x, y = first_of(room)
     return abs(x - room.x) + abs(y - room.y)
 
 
 def transposed(room: Room) -> Room:
+    """The room with x and y exchanged in its grid."""
     return Room(room.grid.T, room.x, room.y, room.heading, room.target)
 
 
@@ -199,6 +202,7 @@ class Agent:
     takes: Callable[[NDArray, NDArray], NDArray]
 
     def __call__(self, told: Any) -> NDArray[np.int64]:
+        """What it takes in each room."""
         asked = array(told, "one thing for each room to the agent")
         if asked.shape != (len(self.pairs),):
             raise Wrong(
@@ -269,14 +273,17 @@ class Tried:
 
     @property
     def kept(self) -> NDArray:
+        """Rooms with two different things."""
         return self.pairs[:, 0] != self.pairs[:, 1]
 
     @property
     def right(self) -> tuple[NDArray, NDArray]:
+        """Where it did what it was told, the first and the second time."""
         return self.first == self.pairs[:, 0], self.second == self.pairs[:, 1]
 
 
 def tried(agent: Agent) -> Tried:
+    """Let an agent play twice."""
     return Tried(agent.pairs, agent(agent.pairs[:, 0]), agent(agent.pairs[:, 1]))
 
 
@@ -410,6 +417,7 @@ def wording(
 
 
 def thing_of(sentence: str) -> frozenset[str]:
+    """The names in a sentence."""
     return frozenset(word for word in re.findall("[a-z]+", sentence.lower()) if word in NAMES)
 
 
