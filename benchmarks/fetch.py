@@ -256,7 +256,8 @@ def main() -> None:
         "fetch",
         title="Rooms with instructions",
         data=f"{ENVIRONMENT}; steps: random actions, {ROOMS} rooms side by side against one; median of {REPEATS} turns on one "
-        "thread" + (f"; learning: share of right things in {TEST} fresh rooms after the same seconds" if learns else ""),
+        "thread"
+        + (f"; learning: share of right things in {TEST} fresh rooms after the same seconds" if learns else ""),
         model="lesson 10's network that matches words with things",
         packages=("minigrid", *(("stable-baselines3",) if learns else ())),
         settings={"shared": SHARED, "ours": OURS, "stable_baselines3": PEERS | {"worlds": WORLDS}},

@@ -1,4 +1,7 @@
-"""The figures of lesson 10: a room step by step, learning curves, what the agent matches, success with new words."""
+"""The figures of lesson 10: a room step by step, learning curves, what the agent matches, success with new words.
+
+Used by lesson 10.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,7 @@ from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
 from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
-from babyagi_lib.worlds.fetch import ACTIONS, COLOURS, FIRST, HEADINGS, KINDS, THINGS, VIEW, WALL
-from babyagi_lib.worlds.fetch_agents import Moment
+from babyagi_lib.worlds.fetch import ACTIONS, COLOURS, FIRST, HEADINGS, KINDS, THINGS, VIEW, WALL, Moment
 
 PAINT = {
     "red": "#D62728",

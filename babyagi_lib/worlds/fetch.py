@@ -147,6 +147,25 @@ def pad(grid: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.pad(grid, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)), constant_values=WALL)
 
 
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """One step in one room, before the action.
+
+    Attributes:
+        grid: codes of the room, (size, size), by x and y.
+        position: x and y of the agent.
+        heading: 0 to 3.
+        probability: of the first four actions.
+        action: what was drawn.
+    """
+
+    grid: NDArray[np.uint8]
+    position: tuple[int, int]
+    heading: int
+    probability: NDArray
+    action: int
+
+
 class Fetch:
     """Many rooms, one agent in each.
 

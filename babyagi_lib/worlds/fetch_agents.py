@@ -23,6 +23,7 @@ from babyagi_lib.worlds.fetch import (
     THINGS,
     Fetch,
     Layouts,
+    Moment,
     pad,
     views,
 )
@@ -93,25 +94,6 @@ def play(
     return Played(took, steps)
 
 
-@dataclass(frozen=True, eq=False)
-class Moment:
-    """One step in one room, before the action.
-
-    Attributes:
-        grid: codes of the room, (size, size), by x and y.
-        position: x and y of the agent.
-        heading: 0 to 3.
-        probability: of the first four actions.
-        action: what was drawn.
-    """
-
-    grid: NDArray[np.uint8]
-    position: tuple[int, int]
-    heading: int
-    probability: NDArray
-    action: int
-
-
 def record(policy: Policy, layout: Layouts, *, seed: int, instruction: int, longest: int = 20) -> list[Moment]:
     """The first steps of an episode in one room, at most `longest`."""
     if len(layout) != 1:
@@ -156,7 +138,7 @@ def shown(layouts: Layouts, draw: np.random.Generator) -> tuple[NDArray, NDArray
 
 
 def clone(
-    net: nn.Module, layouts: Layouts, *, epochs: int = 20, rate: float = 2e-3, batch: int = 512, seed: int = 0
+    net: nn.Module, layouts: Layouts, *, epochs: int = 15, rate: float = 2e-3, batch: int = 512, seed: int = 0
 ) -> list[float]:
     """Train a policy in place to imitate shortest ways, by cross-entropy; the mean loss of each epoch, in nats.
 
