@@ -101,7 +101,7 @@ def _things(axis: plt.Axes, grid: NDArray) -> str:
             axis.plot(
                 [i - 0.02, i + 0.38, i + 0.38], [j - 0.12, j - 0.12, j + 0.08], lw=3.5, color=PAINT[colour], zorder=4
             )
-        axis.text(i, j + 0.36, SHORT[colour], fontsize=7, ha="center", va="center", color="black", zorder=6)
+        axis.text(i, j + 0.36, SHORT[colour], fontsize=8, ha="center", va="center", color="black", zorder=6)
         said.append(f"{colour} {kind} in column {i}, row {j}")
     return "; ".join(said) or "no thing is left"
 
