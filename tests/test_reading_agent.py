@@ -2,11 +2,13 @@
 
 import itertools
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from babyagi_lib.figures import reading_agent as figures
 from babyagi_lib.learner.checks import reading_agent as checks
 from babyagi_lib.models.matching import ReadingPolicy, standardise
 from babyagi_lib.rl import policy_gradients, ppo
@@ -193,6 +195,39 @@ def test_an_agent_learns_to_read_by_imitation_and_a_blind_one_does_not():
     chance = fetch.blind_chance(2)
     share = fetch_agents.play(blind, test, seed=0).right(test)
     assert abs(share - chance) < 0.08
+
+
+# --- figures --------------------------------------------------------------------------------------------------
+
+
+def test_a_step_of_the_film_is_described_in_words():
+    rooms = fetch.draw_layouts(1, np.random.default_rng(40))
+    moment = fetch.Moment(rooms.grid[0], (1, 6), 3, np.array([0.1, 0.2, 0.65, 0.05]), 2)
+    figure, alt = figures.room(moment, "get a red ball", 4)
+    plt.close(figure)
+    assert "Told “get a red ball”, step 4: the agent is in column 1, row 6, facing up;" in alt
+    assert "Probability 0.10 for turn left, 0.20 for turn right, 0.65 for forward, 0.05 for pick up." in alt
+    assert alt.endswith("It does: forward.")
+    for code, count in zip(*np.unique(rooms.grid[rooms.grid >= fetch.FIRST], return_counts=True), strict=True):
+        assert alt.count(f"{fetch.THINGS[code - fetch.FIRST]} in column") == count
+
+
+@pytest.mark.parametrize("heading", range(4))
+def test_the_tinted_cells_are_those_in_view(heading):
+    """A thing lies in the tint exactly if the agent sees it."""
+    for seed in range(12):
+        rooms = fetch.draw_layouts(1, np.random.default_rng(seed))
+        rooms = fetch.Layouts(rooms.grid, rooms.position, np.array([heading]), rooms.target, rooms.phrase)
+        x, y = rooms.position[0].tolist()
+        moment = fetch.Moment(rooms.grid[0], (x, y), heading, np.ones(4) / 4, 0)
+        figure, axis = plt.subplots()
+        figures._floor(axis, moment, 8)
+        tint = axis.patches[1]
+        low, high = np.array(tint.get_xy()), np.array(tint.get_xy()) + (tint.get_width(), tint.get_height())
+        plt.close(figure)
+        things = np.argwhere(rooms.grid[0] >= fetch.FIRST)
+        inside = ((things > low) & (things < high)).all(axis=1).sum()
+        assert inside == (fetch.Fetch(rooms).see()[0] >= fetch.FIRST).sum()
 
 
 # --- the checks know their mistakes ---------------------------------------------------------------------------
