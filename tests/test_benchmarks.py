@@ -32,6 +32,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 
 import deadline  # noqa: E402
+import fetch  # noqa: E402
 import fewshot_banking77  # noqa: E402
 import gpu  # noqa: E402
 import growth  # noqa: E402
@@ -195,6 +196,14 @@ RESULTS = {  # every aim just met
             )
         ],
     },
+    "fetch": {
+        "runs": [
+            {"name": fetch.MINIGRID, "steps_per_second": 5_000},
+            {"name": fetch.ARRAYS, "steps_per_second": 500_000},
+            {"name": fetch.LESSON, "seconds": 8.0, "steps": 250_000, "right": 0.99},
+            {"name": fetch.SB3, "seconds": 8.0, "steps": 10_000, "right": 0.98},
+        ],
+    },
     "startup": {
         "settings": {"aimed": startup.AIMED},
         "runs": [
@@ -231,7 +240,7 @@ def aims_in(folder: Path) -> list[measured.Aim]:
 
 def test_the_aims_of_made_up_results_are_met(tmp_path):
     found = aims_in(folder_of(RESULTS, tmp_path))
-    assert [aim.met for aim in found] == [True] * 22
+    assert [aim.met for aim in found] == [True] * 24
     by_work = {aim.work: aim for aim in found}
     tuning = by_work["fine-tuning on CoNLL-2003, three epochs, tokens/s and F1"]
     assert tuning.theirs == "100, 0.870" and tuning.ratio == "8.0×"
@@ -261,6 +270,8 @@ def test_the_aims_of_made_up_results_are_met(tmp_path):
         ("agents", ["runs", 1, "seconds_for_each_that_got_there"], 4.9, "DQN, FrozenLake"),
         ("preferences", ["runs", 0, "ratio"], 4.9, "GRPO on a small GPT, steps/s"),
         ("preferences", ["runs", 2, "memory_mb"], 10.1, "DPO on a small GPT, memory"),
+        ("fetch", ["runs", 1, "steps_per_second"], 499_999, "Fetch-8x8-N3, steps/s"),
+        ("fetch", ["runs", 2, "right"], 0.98, "Fetch-8x8-N3, right things"),
         ("startup", ["runs", 2, "more_than_torch"], 0.11, "import babyagi_lib"),
         ("startup", ["runs", 3, "more_than_torch"], 0.11, "import babyagi_lib.training.loop"),
         ("startup", ["runs", 4, "seconds"], 0.3, "help of the tool"),
