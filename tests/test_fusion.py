@@ -348,6 +348,12 @@ def test_each_property_is_added_over_the_senses_that_tell_it():
     assert fusion.side_by_side(said)[0][:, :3] == pytest.approx(np.maximum(said[0]["shape"], -8), abs=1e-5)
 
 
+def test_a_symbol_keeps_only_the_most_probable_class():
+    known = {"material": np.log([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.45, 0.55]])}
+    found = fusion.as_symbols({"material": np.log([[0.51, 0.49], [0.01, 0.99]])}, known, {"material": [0, 1, 1, 1]})
+    assert np.exp(found["material"]) == pytest.approx(np.array([[2 / 4, 2 / 4], [1 / 4, 3 / 4]]))
+
+
 def test_a_sure_sense_decides_and_two_cannot_disagree():
     with np.errstate(divide="ignore"):
         sure, other, against = np.log([[1.0, 0.0]]), np.log([[0.2, 0.8]]), np.log([[0.0, 1.0]])

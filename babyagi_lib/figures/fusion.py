@@ -202,7 +202,8 @@ def part_and_belief(
     Returns:
         The figure and its description, for `explore.explore`.
     """
-    figure, (senses, bars) = plt.subplots(2, 3, figsize=(6.8, 3.9), constrained_layout=True)
+    figure, (senses, bars) = plt.subplots(2, 3, figsize=(6.8, 3.9))
+    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.08, top=0.93, wspace=0.12, hspace=0.25)
     ink, told = plt.rcParams["text.color"], []
     for axis in senses:
         axis.set(xticks=[], yticks=[])
