@@ -61,7 +61,7 @@ def listen(sounds: Mapping[str, NDArray], spectrograms: NDArray, rate: int) -> N
     for (name, sound), bands in zip(sounds.items(), spectrograms, strict=True):
         pitch = 31.25 * int(bands[:, 0].argmax())
         told.append(f"{name}: strongest at about {pitch:.0f} Hz")
-        figure, axis = plt.subplots(figsize=(2.5, 2), constrained_layout=True)
+        figure, axis = plt.subplots(figsize=(2.2, 1.8), constrained_layout=True)
         _spectrogram(axis, bands, len(sound) / rate)
         alt = f"Spectrogram of a tap on a part of {name}, with the strongest line at about {pitch:.0f} hertz."
         picture = base64.b64encode(png(figure)).decode()
