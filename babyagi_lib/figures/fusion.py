@@ -61,14 +61,14 @@ def listen(sounds: Mapping[str, NDArray], spectrograms: NDArray, rate: int) -> N
     for (name, sound), bands in zip(sounds.items(), spectrograms, strict=True):
         pitch = 31.25 * int(bands[:, 0].argmax())
         told.append(f"{name}: strongest at about {pitch:.0f} Hz")
-        figure, axis = plt.subplots(figsize=(2.2, 1.8), constrained_layout=True)
+        figure, axis = plt.subplots(figsize=(1.54, 1.35), constrained_layout=True)
         _spectrogram(axis, bands, len(sound) / rate)
         alt = f"Spectrogram of a tap on a part of {name}, with the strongest line at about {pitch:.0f} hertz."
         picture = base64.b64encode(png(figure)).decode()
         audio = base64.b64encode(_wav(sound / loudest, rate)).decode()
         label = html.escape(f"Sound of a tap on a part of {name}")
         cells.append(
-            f'<figure style="margin:0;width:13em"><img alt="{html.escape(alt)}" style="width:100%" '
+            f'<figure style="margin:0;width:13.5em"><img alt="{html.escape(alt)}" style="max-width:100%" '
             f'src="data:image/png;base64,{picture}"><audio controls aria-label="{label}" style="width:100%" '
             f'src="data:audio/wav;base64,{audio}"></audio><figcaption>{html.escape(name)}</figcaption></figure>'
         )
@@ -237,7 +237,9 @@ def part_and_belief(
 def _spectrogram(axis: Axes, bands: NDArray, seconds: float) -> None:
     extent = (0, 1000 * seconds, *BANDS)
     axis.imshow(bands, origin="lower", aspect="auto", cmap="cividis", extent=extent, vmin=-1.1, vmax=1.4)
-    axis.set(xlabel="ms", ylabel="kHz")
+    axis.set_xlabel("ms", fontsize=7, labelpad=1)
+    axis.set_ylabel("kHz", fontsize=7, labelpad=1)
+    axis.tick_params(labelsize=7, length=2, pad=1)
 
 
 def _wav(sound: NDArray, rate: int) -> bytes:
