@@ -219,6 +219,21 @@ def test_a_saved_encoder_says_the_same(heard, tmp_path):
         assert np.array_equal(sensing.beliefs(other, bands[:20])[name], said)
 
 
+def test_inputs_go_where_the_encoder_is(monkeypatch):
+    """After training on a GPU the encoder is there. torch's device "meta" stands for it."""
+    encoder = SenseEncoder("note", 0, (4,)).to("meta")
+    seen = []
+
+    def forward(inputs):
+        seen.append(inputs.device.type)
+        return {"logits": torch.zeros(len(inputs), 5)}
+
+    monkeypatch.setattr(encoder, "forward", forward)
+    monkeypatch.setattr(encoder, "split", lambda logits: {"all": logits})
+    assert sensing.beliefs(encoder, np.zeros((3, 4)))["all"].shape == (3, 5)
+    assert seen == ["meta"]
+
+
 def test_weights_come_from_their_seed_and_leave_torch_as_it_was():
     torch.manual_seed(3)
     expected = torch.rand(1)
