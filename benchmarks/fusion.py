@@ -78,10 +78,17 @@ def one_seed(seed: int, sizes: dict[str, int], encoder, tokenizer) -> dict:
         return fusion.train(network, inputs, there[:pairs], vars(paired[:pairs]), **settings)
 
     networks = {name: trained(name, sizes["paired"]) for name in VARIANTS}
-    found = {name: {} for name in ("log-odds", *VARIANTS)}
+    hard = []
+    for place, (known, new) in enumerate(zip(said["paired"], said["test"], strict=True)):
+        rows = there[:, place]
+        known = {name: each[rows] for name, each in known.items()}
+        hard.append(fusion.as_symbols(new, known, vars(paired[rows])))
+    found = {name: {} for name in ("log-odds", "symbols of the encoders", *VARIANTS)}
     for subset in SUBSETS:
         here, key = present & np.isin(SENSES, subset), " + ".join(subset) or "nothing"
         found["log-odds"][key] = fusion.whole_part_right(fusion.add_senses(said["test"], PRIOR, here), vars(parts))
+        symbols = fusion.add_senses(hard, PRIOR, here)
+        found["symbols of the encoders"][key] = fusion.whole_part_right(symbols, vars(parts))
         for name, network in networks.items():
             inputs = fusion.side_by_side(said["test"], VARIANTS[name][1])
             found[name][key] = fusion.whole_part_right(fusion.predict(network, inputs, here), vars(parts))
@@ -132,9 +139,11 @@ def main() -> None:
     rows = [
         {"name": name} | {title: str(line[key]) for title, key in columns.items()} for name, line in subsets.items()
     ]
+    full = columns["all senses"]
+    lost = [one["by subset"]["log-odds"][full] - one["by subset"]["symbols of the encoders"][full] for one in each]
     pairs = {str(n): str(interval([one["by pairs"][n] for one in each])) for n in each[0]["by pairs"]}
     errors = {n: interval([template_error(seed, n) for seed in seeds]) for n in EXAMPLES[: 1 if tiny else None]}
-    print(*rows, pairs, {n: str(error) for n, error in errors.items()}, sep="\n")
+    print(*rows, pairs, str(interval(lost)), {n: str(error) for n, error in errors.items()}, sep="\n")
     if tiny:
         return
     results.write(
@@ -147,6 +156,7 @@ def main() -> None:
         cpu_seconds=round(time.process_time() - started),
         by_subset={n: {k: [float(v) for v in i] for k, i in line.items()} for n, line in subsets.items()},
         paired=pairs,
+        lost_by_symbols=str(interval(lost)),
         template={str(n): [float(v) for v in error] for n, error in errors.items()},
         runs=rows,
     )

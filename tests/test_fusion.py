@@ -219,6 +219,21 @@ def test_a_saved_encoder_says_the_same(heard, tmp_path):
         assert np.array_equal(sensing.beliefs(other, bands[:20])[name], said)
 
 
+def test_inputs_go_where_the_encoder_is(monkeypatch):
+    """After training on a GPU the encoder is there. torch's device "meta" stands for it."""
+    encoder = SenseEncoder("note", 0, (4,)).to("meta")
+    seen = []
+
+    def forward(inputs):
+        seen.append(inputs.device.type)
+        return {"logits": torch.zeros(len(inputs), 5)}
+
+    monkeypatch.setattr(encoder, "forward", forward)
+    monkeypatch.setattr(encoder, "split", lambda logits: {"all": logits})
+    assert sensing.beliefs(encoder, np.zeros((3, 4)))["all"].shape == (3, 5)
+    assert seen == ["meta"]
+
+
 def test_weights_come_from_their_seed_and_leave_torch_as_it_was():
     torch.manual_seed(3)
     expected = torch.rand(1)
@@ -346,6 +361,12 @@ def test_each_property_is_added_over_the_senses_that_tell_it():
     assert [each.shape for each in shown] == [(6, 5), (6, 5), (6, 4)]
     assert shown[2][:, 2:] == pytest.approx(np.maximum(said[2]["cracked"] - prior["cracked"], -8), abs=1e-5)
     assert fusion.side_by_side(said)[0][:, :3] == pytest.approx(np.maximum(said[0]["shape"], -8), abs=1e-5)
+
+
+def test_a_symbol_keeps_only_the_most_probable_class():
+    known = {"material": np.log([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.45, 0.55]])}
+    found = fusion.as_symbols({"material": np.log([[0.51, 0.49], [0.01, 0.99]])}, known, {"material": [0, 1, 1, 1]})
+    assert np.exp(found["material"]) == pytest.approx(np.array([[2 / 4, 2 / 4], [1 / 4, 3 / 4]]))
 
 
 def test_a_sure_sense_decides_and_two_cannot_disagree():

@@ -61,14 +61,14 @@ def listen(sounds: Mapping[str, NDArray], spectrograms: NDArray, rate: int) -> N
     for (name, sound), bands in zip(sounds.items(), spectrograms, strict=True):
         pitch = 31.25 * int(bands[:, 0].argmax())
         told.append(f"{name}: strongest at about {pitch:.0f} Hz")
-        figure, axis = plt.subplots(figsize=(2.5, 2), constrained_layout=True)
+        figure, axis = plt.subplots(figsize=(1.54, 1.35), constrained_layout=True)
         _spectrogram(axis, bands, len(sound) / rate)
         alt = f"Spectrogram of a tap on a part of {name}, with the strongest line at about {pitch:.0f} hertz."
         picture = base64.b64encode(png(figure)).decode()
         audio = base64.b64encode(_wav(sound / loudest, rate)).decode()
         label = html.escape(f"Sound of a tap on a part of {name}")
         cells.append(
-            f'<figure style="margin:0;width:13em"><img alt="{html.escape(alt)}" style="width:100%" '
+            f'<figure style="margin:0;width:13.5em"><img alt="{html.escape(alt)}" style="max-width:100%" '
             f'src="data:image/png;base64,{picture}"><audio controls aria-label="{label}" style="width:100%" '
             f'src="data:audio/wav;base64,{audio}"></audio><figcaption>{html.escape(name)}</figcaption></figure>'
         )
@@ -202,7 +202,8 @@ def part_and_belief(
     Returns:
         The figure and its description, for `explore.explore`.
     """
-    figure, (senses, bars) = plt.subplots(2, 3, figsize=(6.8, 3.9), constrained_layout=True)
+    figure, (senses, bars) = plt.subplots(2, 3, figsize=(6.8, 3.9))
+    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.08, top=0.93, wspace=0.12, hspace=0.25)
     ink, told = plt.rcParams["text.color"], []
     for axis in senses:
         axis.set(xticks=[], yticks=[])
@@ -236,7 +237,9 @@ def part_and_belief(
 def _spectrogram(axis: Axes, bands: NDArray, seconds: float) -> None:
     extent = (0, 1000 * seconds, *BANDS)
     axis.imshow(bands, origin="lower", aspect="auto", cmap="cividis", extent=extent, vmin=-1.1, vmax=1.4)
-    axis.set(xlabel="ms", ylabel="kHz")
+    axis.set_xlabel("ms", fontsize=7, labelpad=1)
+    axis.set_ylabel("kHz", fontsize=7, labelpad=1)
+    axis.tick_params(labelsize=7, length=2, pad=1)
 
 
 def _wav(sound: NDArray, rate: int) -> bytes:

@@ -84,6 +84,30 @@ def add_senses(
     return found
 
 
+def as_symbols(
+    said: Mapping[str, ArrayLike], known: Mapping[str, ArrayLike], labels: Mapping[str, ArrayLike]
+) -> dict[str, NDArray[np.float64]]:
+    """Beliefs of one sense reduced to a symbol for each property: its most probable class.
+
+    Args:
+        said: log-probabilities (examples, classes) by property.
+        known: the same for other examples, whose classes are known.
+        labels: these classes by property, (other examples,).
+
+    Returns:
+        For each property the log-probability of each class given the symbol, (examples, classes): its frequency among the
+        other examples with this symbol, each counted once more than seen, so that none is 0.
+    """
+    found = {}
+    for name, told in known.items():
+        told = np.asarray(told)
+        count = np.ones((told.shape[1], told.shape[1]))  # symbol, class
+        np.add.at(count, (told.argmax(axis=1), np.asarray(labels[name])), 1)
+        log_share = np.log(count / count.sum(axis=1, keepdims=True))
+        found[name] = log_share[np.asarray(said[name]).argmax(axis=1)]
+    return found
+
+
 def side_by_side(
     said: Sequence[Mapping[str, ArrayLike]], log_prior: Mapping[str, ArrayLike] | None = None
 ) -> list[NDArray[np.float32]]:

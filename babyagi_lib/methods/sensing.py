@@ -86,8 +86,9 @@ def beliefs(encoder: SenseEncoder, inputs: ArrayLike) -> dict[str, NDArray[np.fl
     is computed in float32, whatever the processor prefers, so that probabilities are the same everywhere.
     """
     encoder.eval()
+    device, parts = encoder.temperature.device, torch.from_numpy(_finite(inputs)).split(500)
     with torch.no_grad():
-        logits = torch.cat([encoder(part)["logits"] for part in torch.from_numpy(_finite(inputs)).split(500)])
+        logits = torch.cat([encoder(part.to(device))["logits"].cpu() for part in parts])
         return {name: found.numpy() for name, found in encoder.split(logits).items()}
 
 

@@ -83,8 +83,8 @@ class SenseEncoder(nn.Module):
         """The log-probabilities of each property, at its temperature: (batch, classes of all) to (batch, classes) each."""
         parts = logits.split([CLASSES[name] for name in self.properties], dim=1)
         return {
-            name: torch.log_softmax(part.double() / temperature.double(), dim=1)
-            for name, part, temperature in zip(self.properties, parts, self.temperature, strict=True)
+            name: torch.log_softmax(part.double() / temperature, dim=1)
+            for name, part, temperature in zip(self.properties, parts, self.temperature.tolist(), strict=True)
         }
 
 
