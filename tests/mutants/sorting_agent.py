@@ -2,11 +2,13 @@
 
 import functools
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import torch
 
 from babyagi_lib.learner.checks import sorting_agent as checks
+from babyagi_lib.rl.belief_planning import Problem, Sense, plan
 
 # --- the value of one more answer ------------------------------------------------------------------------------
 
@@ -49,6 +51,18 @@ def by_all_rules(belief, table, cost, payoff):
     return max(sum(joint[s, d] for s, d in enumerate(rule)) for rule in rules) - cost - (belief @ payoff).max()
 
 
+def in_fractions(belief, table, cost, payoff):
+    b, t, p = (np.vectorize(lambda x: Fraction(float(x)), otypes=[object])(x) for x in (belief, table, payoff))
+    after = ((b[:, None] * t).T @ p).max(axis=1).sum()
+    return float(after - Fraction(float(cost)) - (b @ p).max())
+
+
+def with_axes_kept(belief, table, cost, payoff):
+    """All as matrices; the answer is (1, 1)."""
+    asked = ((belief[None] * table.T) @ payoff).max(axis=1, keepdims=True).sum(axis=0, keepdims=True)
+    return asked - cost - (belief[None] @ payoff).max(axis=1, keepdims=True)
+
+
 def changes_the_belief(belief, table, cost, payoff):
     found = gain(belief, table, cost, payoff)
     belief *= 0
@@ -73,6 +87,25 @@ GAINS = [
         "the belief before the answer is lost",
     ),
     (lambda b, t, c, p: sum((b @ s) * (b * s @ p).max() for s in t.T) - c - (b @ p).max(), "the belief counts twice"),
+    (
+        lambda b, t, c, p: ((b[:, None] * t).T @ p).max(axis=0).sum() - c - (b @ p).max(),
+        "goes over the decisions, once for each symbol",
+    ),
+    (
+        lambda b, t, c, p: max((b * s / (b @ s) @ p).max() for s in t.T) - c - (b @ p).max(),
+        "take the mean over the symbols, not the best of them",
+    ),
+    (lambda b, t, c, p: b @ p.max(axis=1) - c - (b @ p).max(), "the table is not used"),
+    (
+        lambda b, t, c, p: sum((b @ s) * p[(b * s).argmax()].max() for s in t.T) - c - (b @ p).max(),
+        "not the best one for the likeliest kind",
+    ),
+    (lambda b, t, c, p: gain(b, t, c * t.shape[1], p), "the cost is paid once for an answer"),
+    (lambda b, t, c, p: gain(b, t, c, p) + (b @ p).max() - abs((b @ p).max()), "subtract it with its sign"),
+    (lambda b, t, c, p: gain(b, t, c, p) + (b @ p).max() - max(0, (b @ p).max()), "do not cut it off at 0"),
+    (lambda b, t, c, p: min((b * s / (b @ s) @ p).max() for s in t.T) - c - (b @ p).max(), "not what the formula says"),
+    (lambda b, t, c, p: gain(b, t / t.sum(axis=0), c, p), "not what the formula says"),
+    (lambda *given: gain(*given) > 0, "one number, the gain"),
     (lambda *given: -gain(*given), "the sign is wrong"),
     (lambda *given: max(gain(*given), 0), "do not cut it off at 0"),
     (lambda *given: abs(gain(*given)), "do not take its size"),
@@ -164,6 +197,23 @@ def by_counts(belief, left, senses, payoff):
     return worth(())
 
 
+def by_the_library(belief, left, senses, payoff):
+    asked = tuple(Sense(str(i), table, cost, not once) for i, (table, cost, once) in enumerate(senses))
+    return plan(Problem(belief, asked, payoff, left)).value
+
+
+def guarded(belief, left, senses, payoff):
+    """All beliefs at once; a probability of 0 is guarded, not skipped."""
+    options = [np.max(belief @ payoff)]
+    for sense in senses if left > 0 else ():
+        rest = [other for other in senses if other is not sense or not sense[2]]
+        joint = belief[:, None] * sense[0]
+        chances = joint.sum(axis=0)
+        after = (joint / np.maximum(chances, 1e-300)).T
+        options.append(chances @ [guarded(b, left - 1, rest, payoff) for b in after] - sense[1])
+    return np.max(options)
+
+
 def switched(**switches):
     return lambda belief, left, senses, payoff: checks.solve(belief, left, senses, payoff, **switches)
 
@@ -174,11 +224,66 @@ def changes_the_senses(belief, left, senses, payoff):
     return found
 
 
+def starts_at_zero(belief, left, senses, payoff):
+    if left == 0:
+        return (belief @ payoff).max()
+    best = max(0, (belief @ payoff).max())
+    for i, (table, cost, once) in enumerate(senses):
+        rest = senses[:i] + senses[i + 1 :] if once else senses
+        joint = [belief * column for column in table.T if belief @ column > 0]
+        best = max(best, sum(j.sum() * starts_at_zero(j / j.sum(), left - 1, rest, payoff) for j in joint) - cost)
+    return best
+
+
+def divides_by_zero(belief, left, senses, payoff):
+    """NaN, which Python's maximum never takes where it comes second."""
+    best = (belief @ payoff).max()
+    for i, (table, cost, once) in enumerate(senses if left else ()):
+        rest = senses[:i] + senses[i + 1 :] if once else senses
+        with np.errstate(all="ignore"):
+            joint = [belief * column for column in table.T]
+            asked = sum(j.sum() * divides_by_zero(j / j.sum(), left - 1, rest, payoff) for j in joint) - cost
+        best = max(best, asked)
+    return best
+
+
+def loses_the_note(belief, left, senses, payoff):
+    best = (belief @ payoff).max()
+    for i, (table, cost, once) in enumerate(senses if left else ()):
+        if once:
+            senses = senses[:i] + senses[i + 1 :]
+        joint = [belief * column for column in table.T if belief @ column > 0]
+        best = max(best, sum(j.sum() * loses_the_note(j / j.sum(), left - 1, senses, payoff) for j in joint) - cost)
+    return best
+
+
+def while_it_pays(belief, left, senses, payoff):
+    """Asks as long as one answer pays: a good rule, but not the best."""
+    now = (belief @ payoff).max()
+    gains = [gain(belief, table, cost, payoff) for table, cost, _ in senses]
+    if not left or not gains or max(gains) <= 0:
+        return now
+    best = int(np.argmax(gains))
+    table, cost, once = senses[best]
+    rest = senses[:best] + senses[best + 1 :] if once else senses
+    joint = [belief * column for column in table.T if belief @ column > 0]
+    return sum(j.sum() * while_it_pays(j / j.sum(), left - 1, rest, payoff) for j in joint) - cost
+
+
 PLANS = [
     (switched(pays=False), "the cost of an answer is missing"),
     (lambda b, left, s, p: value(b, left + 1, s, p), "the horizon is off by one"),
     (lambda b, left, s, p: value(b, max(0, left - 1), s, p), "with `left` 1 one more answer may be asked"),
     (switched(update=False), "the belief is not updated"),
+    (lambda b, left, s, p: (b @ p).max(), "nothing is asked"),
+    (starts_at_zero, "begin with the best decision, not with 0"),
+    (divides_by_zero, "a symbol of probability 0"),
+    (loses_the_note, "make a new list of what is left"),
+    (lambda b, left, s, p: value(b, left, [(t, c * t.shape[1], o) for t, c, o in s], p), "the cost is paid once"),
+    (switched(lucky=True), "take the mean over the symbols, not the best of them"),
+    (while_it_pays, "this is not what the formula says"),
+    (lambda b, left, s, p: value(b, left, s[:1], p), "this is not what the formula says"),
+    (lambda b, left, s, p: b @ p.max(axis=1), "this is not what the formula says"),
     (switched(swapped=True), "maximum and mean are swapped"),
     (switched(once=False), "a sense that may be asked once is asked again"),
     (switched(once=True), "only a sense whose third entry is true"),
@@ -244,6 +349,12 @@ def by_bisection(safe, risky, cracked, shipped, limit):
     return low, bad(low) / safe[cracked].sum()
 
 
+def by_einsum_and_clip(safe, risky, cracked, shipped, limit):
+    bad = [np.einsum("kd,k,d->", joint, cracked.astype(float), shipped.astype(float)) for joint in (safe, risky)]
+    share = np.clip((limit - bad[0]) / (bad[1] - bad[0]), 0, 1)
+    return [np.array(share), np.interp(share, [0, 1], bad) / risky[cracked].sum()]
+
+
 def after(change):
     """The right answer, changed."""
     return lambda *given: change(np.array(coin(*given)), *given)
@@ -286,6 +397,33 @@ COINS = [
     ),
     (after(lambda f, s, r, c, d, _: [f[0], r[c][:, d].sum() / r[c].sum()]), "the risky policy alone"),
     (after(lambda f, s, r, c, d, _: [f[0], s[c][:, d].sum() / s[c].sum()]), "the safe policy alone"),
+    (
+        after(lambda f, s, r, c, d, limit: [f[0], limit / s[c].sum()]),
+        "compute its risk from both policies",
+    ),
+    (
+        after(
+            lambda f, s, r, c, d, _: [
+                f[0],
+                ((1 - f[0]) * r[c][:, d].sum() + f[0] * s[c][:, d].sum()) / s[c].sum(),
+            ]
+        ),
+        "the share belongs to the wrong policy",
+    ),
+    (
+        after(
+            lambda f, s, r, c, d, _: [
+                f[0],
+                np.mean((f[0] * r + (1 - f[0]) * s)[c][:, d].sum(axis=1) / (f[0] * r + (1 - f[0]) * s)[c].sum(axis=1)),
+            ]
+        ),
+        "the kinds are not equally frequent",
+    ),
+    (lambda s, r, *rest: coin(r, s, *rest), "this is not what the formula says"),
+    (
+        after(lambda f, s, r, c, d, limit: [f[0] * (r[c][:, d].sum() > limit), f[1]]),
+        "this is not what the formula says",
+    ),
     (after(lambda found, *given: found[::-1]), "in the wrong order"),
     (after(lambda found, *given: found.round(2)), "you round to 2 decimals"),
     (after(lambda found, *given: found * 1.1), "this is not what the formula says"),
@@ -301,18 +439,23 @@ CASES = [
     (checks.gain_of_asking, gain_in_torch),
     (checks.gain_of_asking, gain_in_single),
     (checks.gain_of_asking, by_all_rules),
+    (checks.gain_of_asking, in_fractions),
+    (checks.gain_of_asking, with_axes_kept),
     (checks.best_value, value),
     (checks.best_value, unnormalised),
     (checks.best_value, with_used),
     (checks.best_value, value_in_torch),
     (checks.best_value, value_in_single),
     (checks.best_value, by_counts),
+    (checks.best_value, by_the_library),
+    (checks.best_value, guarded),
     (checks.coin, coin),
     (checks.coin, by_a_linear_programme),
     (checks.coin, with_loops),
     (checks.coin, coin_in_torch),
     (checks.coin, coin_in_single),
     (checks.coin, by_bisection),
+    (checks.coin, by_einsum_and_clip),
 ]
 MUTANTS = [
     *((checks.gain_of_asking, mutant, said) for mutant, said in GAINS),

@@ -73,7 +73,7 @@ class OneMore:
 
 
 def beliefs_and_senses() -> list[OneMore]:
-    """Senses that help, one that cannot change the decision, and a free one."""
+    """Senses that help, one that cannot change the decision, and one where deciding at once loses."""
     draw, found = np.random.default_rng(4), []
     for kinds, symbols, decisions, cost in ((3, 2, 3, 0.04), (4, 3, 3, 0.11), (3, 3, 4, 0.02), (2, 2, 2, 0.3)):
         table = draw.dirichlet(np.full(symbols, 0.5), size=kinds)
@@ -83,6 +83,8 @@ def beliefs_and_senses() -> list[OneMore]:
         found.append(OneMore(draw.dirichlet(np.full(kinds, 3.0)), table, cost, payoff))
     sure = np.array([0.9, 0.06, 0.04])
     found.append(OneMore(sure, np.array([[0.6, 0.4], [0.5, 0.5], [0.3, 0.7]]), 0.05, np.eye(3) * 2 - 1))
+    unsure, right = np.full(3, 1 / 3), 0.4 * np.eye(3) + 0.2  # at the start of a part, all decisions lose
+    found.append(OneMore(unsure, right, 0.02, np.hstack([np.eye(3) * 2 - 1.2, np.full((3, 1), -0.45)])))
     return found
 
 
@@ -114,6 +116,36 @@ GAIN_MISTAKES: list[tuple[str, Callable[[OneMore], Any]]] = [
     (
         "the belief counts twice: belief times likelihood holds the probability of the symbol already.",
         lambda c: ((c.belief @ c.table) * c.then().max(axis=1)).sum() - c.cost - c.now,
+    ),
+    (
+        "the maximum goes over the decisions, once for each symbol; you take it over the symbols.",
+        lambda c: c.then().max(axis=0).sum() - c.cost - c.now,
+    ),
+    (
+        "no answer is certain to come: take the mean over the symbols, not the best of them.",
+        lambda c: (c.then().max(axis=1) / (c.belief @ c.table)).max() - c.cost - c.now,
+    ),
+    (
+        "the table is not used: this is the gain of a sense that tells the kind.",
+        lambda c: c.belief @ c.payoff.max(axis=1) - c.cost - c.now,
+    ),
+    (
+        "take the decision with the highest expected payoff, not the best one for the likeliest kind.",
+        lambda c: (
+            (c.belief @ c.table) @ c.payoff[(c.table * c.belief[:, None]).argmax(axis=0)].max(axis=1) - c.cost - c.now
+        ),
+    ),
+    (
+        "the cost is paid once for an answer, not once for each symbol that there is.",
+        lambda c: c.right + c.cost - c.table.shape[1] * c.cost,
+    ),
+    (
+        "the value of deciding at once can be below 0: subtract it with its sign.",
+        lambda c: c.right + c.now - abs(c.now),
+    ),
+    (
+        "the value of deciding at once can be below 0: do not cut it off at 0.",
+        lambda c: c.right + c.now - max(c.now, 0),
     ),
     ("the sign is wrong: the gain is asking minus deciding.", lambda c: -c.right),
     ("the gain can be negative, where asking does not pay: do not cut it off at 0.", lambda c: np.maximum(c.right, 0)),
@@ -163,32 +195,43 @@ def solve(
     weighted: bool = True,
     twice: bool = False,
     free: bool = False,
+    least: float = -np.inf,
+    skips: bool = True,
+    lasting: bool = False,
+    each: bool = False,
+    lucky: bool = False,
 ) -> float:
     """The right value by recursion; each switch makes one mistake."""
     now = belief @ payoff
     decide = float(now.mean() if swapped else now.max())
     if left <= 0 or not len(senses):
         return decide
-    options = [decide] if stops else []
+    options = [max(decide, least)] if stops else []
     flags = {"pays": pays, "update": update, "swapped": swapped, "once": once, "stops": stops}
-    flags |= {"weighted": weighted, "twice": twice, "free": free}
+    flags |= {"weighted": weighted, "twice": twice, "free": free, "least": least, "skips": skips}
+    flags |= {"lasting": lasting, "each": each, "lucky": lucky}
+    kept = list(senses)
     for at, (table, cost, only) in enumerate(senses):
         only = only if once is None else once
-        rest = [sense for other, sense in enumerate(senses) if other != at] if only else senses
-        total = -cost if pays else 0.0
+        rest = [sense for sense in kept if sense is not senses[at]] if only else kept
+        kept = rest if lasting else kept
+        total, worths = -cost * (table.shape[1] if each else 1) if pays else 0.0, []
         for likelihood in np.asarray(table).T:
             joint = belief * likelihood
             chance = joint.sum()
             if chance > 0:
                 after = belief if not update else joint if twice else joint / chance
                 worth = solve(after, left - (not free or at > 0), rest, payoff, **flags)
+                worths.append(worth)
                 total += (chance if weighted else 1 / table.shape[1]) * worth
-        options.append(total)
+            elif not skips:
+                total = -np.inf  # NaN, which is never the greatest
+        options.append(max(worths) - cost if lucky else total)
     return float(np.mean(options) if swapped else np.max(options))
 
 
 def problems() -> list[Asking]:
-    """No answer left, one, two and three; a note that can be read once; a sense that is never wrong."""
+    """No answer left, one, two and three; a note that can be read once; a sense that is never wrong; a value below 0."""
     draw, found = np.random.default_rng(12), []
     for kinds, left in ((3, 0), (3, 1), (3, 2), (4, 2), (2, 3)):
         eye = np.zeros((kinds, kinds))
@@ -201,6 +244,10 @@ def problems() -> list[Asking]:
         found.append(Asking(draw.dirichlet(np.full(kinds, 4.0)), left, senses, payoff))
     perfect = [(np.eye(3), 0.3, False), (np.array([[0.8, 0.2], [0.2, 0.8], [0.5, 0.5]]), 0.01, True)]
     found.append(Asking(np.array([0.5, 0.3, 0.2]), 2, perfect, 2 * np.eye(3) - 1))
+    found.append(Asking(np.array([0.5, 0.5, 0]), 2, perfect, 2 * np.eye(3) - 1))  # one kind is ruled out
+    # The note comes first, and is worth its price only after one of the symbols of the other sense. All values are below 0.
+    senses = [(np.eye(3), 0.5, True), (np.array([[0.95, 0.05], [0.05, 0.95], [0.05, 0.95]]), 0.05, False)]
+    found.append(Asking(np.full(3, 1 / 3), 2, senses, 2 * np.eye(3) - 1.7))
     return found
 
 
@@ -219,7 +266,7 @@ VALUE_MISTAKES: list[tuple[str, Callable[[Asking], Any]]] = [
     ("the horizon is off by one: with `left` 0 nothing may be asked any more, with 1 one answer.", horizon(1)),
     ("the horizon is off by one: with `left` 1 one more answer may be asked.", horizon(-1)),
     (
-        "the belief is not updated: after a symbol it is belief times likelihood, divided by its sum.",
+        "nothing is asked, or the belief is not updated: after a symbol it is belief times likelihood, divided by its sum.",
         mistaken(update=False),
     ),
     (
@@ -234,6 +281,17 @@ VALUE_MISTAKES: list[tuple[str, Callable[[Asking], Any]]] = [
         "the probability of a symbol counts twice: divide the new belief by its sum, or do not multiply its value again.",
         mistaken(twice=True),
     ),
+    ("the value can be below 0: begin with the best decision, not with 0.", mistaken(least=0.0)),
+    (
+        "a symbol of probability 0 has no belief after it: skip it, or NaN takes the whole sense away.",
+        mistaken(skips=False),
+    ),
+    (
+        "a sense that may be asked once is lost for the senses after it in the loop: make a new list of what is left.",
+        mistaken(lasting=True),
+    ),
+    ("the cost is paid once for an answer, not once for each symbol that there is.", mistaken(each=True)),
+    ("no answer is certain to come: take the mean over the symbols, not the best of them.", mistaken(lucky=True)),
     (
         "you look one answer ahead only: what follows is worth the best action there, which can be to ask again.",
         lambda c: np.array(solve(c.belief, min(1, c.left), c.senses, c.payoff)),
@@ -303,7 +361,8 @@ def coins() -> list[Coin]:
         shipped = np.array([True, True, False, False])
         pair = []
         for ships in (0.04, 0.35):
-            chance = np.where(cracked, ships, 0.85)[:, None] * draw.dirichlet(np.ones(2), kinds)
+            ships = np.where(cracked, ships, 0.85) * draw.uniform(0.6, 1.1, kinds)
+            chance = ships[:, None] * draw.dirichlet(np.ones(2), kinds)
             rest = (1 - chance.sum(axis=1))[:, None] * draw.dirichlet(np.ones(2), kinds)
             pair.append(prior[:, None] * np.hstack([chance, rest]))
         found.append(Coin(*pair, cracked, shipped, limit))
@@ -350,6 +409,23 @@ COIN_MISTAKES: list[tuple[str, Callable[[Coin], Any]]] = [
     (
         "the second number is that of the safe policy alone; asked is that of the mixture.",
         lambda c: c.both(c.share, c.risk(c.safe) / c.safe[c.cracked].sum()),
+    ),
+    (
+        "the mixture does not reach the limit where the risky policy is within it: compute its risk from both policies.",
+        lambda c: c.both(c.share, c.limit / c.safe[c.cracked].sum()),
+    ),
+    (
+        "in the second number the share belongs to the wrong policy: it is that of the risky one.",
+        lambda c: c.both(c.share, c.both(1 - c.share)[1]),
+    ),
+    (
+        "the kinds are not equally frequent: add up the cracked parts that are shipped, then divide by all cracked parts.",
+        lambda c: c.both(
+            c.share,
+            (
+                c.mixed(c.share)[np.ix_(c.cracked, c.shipped)].sum(axis=1) / c.mixed(c.share)[c.cracked].sum(axis=1)
+            ).mean(),
+        ),
     ),
     (
         "the two numbers are in the wrong order: the share comes first.",
