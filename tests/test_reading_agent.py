@@ -224,7 +224,7 @@ def test_the_tinted_cells_are_those_in_view(heading):
         figures._floor(axis, moment, 8)
         tint = axis.patches[1]
         low = np.array(tint.get_xy())
-        high = low + (tint.get_width(), tint.get_height())
+        high = low + np.array([tint.get_width(), tint.get_height()])
         plt.close(figure)
         things = np.argwhere(rooms.grid[0] >= fetch.FIRST)
         inside = ((things > low) & (things < high)).all(axis=1).sum()
