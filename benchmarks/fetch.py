@@ -11,10 +11,11 @@ plays one room, as its users do; ours plays `ROOMS` at once.
 Learning: a run of ours makes `STEPS` steps with the lesson's settings, and the clock says how long that takes. Then PPO of
 stable-baselines3 has as many seconds in MiniGrid itself, `WORLDS` rooms in a DummyVecEnv. Both have a network that matches the
 sentence with every cell (on its side a feature extractor that computes the same numbers), two hidden layers of 64 units, and
-the same discount, lambda, clip and entropy. Its rate, length of a rollout and epochs are its usual ones or the better of two
-that were tried. Both policies are then played by the same function in the same fresh rooms. The sides take turns, with other
-seeds in each turn, all on one thread. The result goes to `fetch.json` beside this file. Two minutes; run it with nothing else
-running. Without stable-baselines3, or with `--without-learning`, only the steps are measured.
+the same discount, lambda, clip and entropy. Its rate, length of a rollout, batch and epochs are one choice of ours, not its
+defaults, and not tuned; it may learn more with better ones. Both policies are then played by the same function in
+the same fresh rooms. The sides take turns, with other seeds in each turn, all on one thread. The result goes to `fetch.json`
+beside this file. Two minutes; run it with nothing else running. Without stable-baselines3, or with `--without-learning`,
+only the steps are measured.
 """
 
 from __future__ import annotations

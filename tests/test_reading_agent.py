@@ -223,7 +223,8 @@ def test_the_tinted_cells_are_those_in_view(heading):
         figure, axis = plt.subplots()
         figures._floor(axis, moment, 8)
         tint = axis.patches[1]
-        low, high = np.array(tint.get_xy()), (*np.array(tint.get_xy()), tint.get_width(), tint.get_height())
+        low = np.array(tint.get_xy())
+        high = low + np.array([tint.get_width(), tint.get_height()])
         plt.close(figure)
         things = np.argwhere(rooms.grid[0] >= fetch.FIRST)
         inside = ((things > low) & (things < high)).all(axis=1).sum()

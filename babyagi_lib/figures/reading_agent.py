@@ -125,7 +125,7 @@ def learning(curves: dict[str, tuple[NDArray, NDArray]], lines: dict[str, float]
         said.append(f"a line at {value:.3f} is {name}")
     axis.set(xlabel="thousand steps, in all rooms together", ylabel="share of right things", ylim=(0, 1.03))
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=9, loc="center right")
+    axis.legend(frameon=False, fontsize=9, loc="lower right")
     show(figure, "Share of right things among the episodes that end, over steps. " + "; ".join(said) + ".")
 
 
@@ -179,7 +179,7 @@ def held_out(found: dict[str, dict[str, NDArray]], lines: dict[str, float]) -> N
             middle, place, xerr=[middle - low, high - middle], fmt=mark, color=colour, capsize=3, ms=5, label=agent
         )
         said.append(f"{agent}: " + ", ".join(f"{kind} {m:.2f}" for kind, m in zip(of, middle, strict=True)))
-    for (name, value), style in zip(lines.items(), ("--", ":"), strict=False):
+    for (name, value), style in zip(lines.items(), ("--", "-.", ":"), strict=False):
         axis.axvline(value, color=plt.rcParams["text.color"], lw=1, ls=style, label=f"{name}: {value:.2f}")
         said.append(f"a line at {value:.2f} is {name}")
     axis.set(yticks=range(len(kinds)), yticklabels=kinds, xlim=(0, 1.03), xlabel="share of right things")

@@ -93,6 +93,27 @@ def backwards(grid, x, y, heading, target):
     return steps.get((x, y, heading), np.inf)
 
 
+def with_estimate(grid, x, y, heading, target):
+    """A*, with the distance along the axes as the estimate."""
+    goals, least = np.argwhere(grid == target), {(x, y, heading): 0}
+
+    def estimate(i, j):
+        return int(np.abs(goals - (i, j)).sum(axis=1).min())
+
+    heap = [(estimate(x, y), 0, x, y, heading)]
+    while heap:
+        _, n, i, j, h = heapq.heappop(heap)
+        ahead = i + WAYS[h][0], j + WAYS[h][1]
+        if grid[ahead] == target:
+            return np.array([n + 1], dtype=np.float32)
+        after = [(i, j, (h + 1) % 4), (i, j, (h - 1) % 4)] + ([(*ahead, h)] if grid[ahead] == 0 else [])
+        for state in after:
+            if n + 1 < least.get(state, math.inf):
+                least[state] = n + 1
+                heapq.heappush(heap, (n + 1 + estimate(*state[:2]), n + 1, *state))
+    return np.inf
+
+
 def known_path(number):
     return lambda *room: checks.PATH_MISTAKES[number][1](checks.Room(*room))
 
@@ -110,6 +131,34 @@ def depth_first(grid, x, y, heading, target):
                 seen.add(state)
                 waiting.append((*state, n + 1))
     return math.inf
+
+
+def marks_cells(grid, x, y, heading, target):
+    """Marks cells as seen, whatever the heading, so that no turn is ever new."""
+    waiting, seen = deque([(x, y, heading, 0)]), {(x, y)}
+    while waiting:
+        x, y, heading, n = waiting.popleft()
+        ahead = x + WAYS[heading][0], y + WAYS[heading][1]
+        if grid[ahead] == target:
+            return n + 1
+        after = [(x, y, (heading + 1) % 4), (x, y, (heading - 1) % 4)]
+        for state in after + ([(*ahead, heading)] if grid[ahead] == 0 else []):
+            if state[:2] not in seen:
+                seen.add(state[:2])
+                waiting.append((*state, n + 1))
+    return math.inf
+
+
+def only_after_a_move(grid, x, y, heading, target):
+    """Does not look whether the target is straight ahead at the start."""
+    ahead = x + WAYS[heading][0], y + WAYS[heading][1]
+    after = [(x, y, (heading + 1) % 4), (x, y, (heading - 1) % 4)]
+    after += [(*ahead, heading)] if grid[ahead] == 0 else []
+    return 1 + min(breadth_first(grid, *state, target) for state in after)
+
+
+def any_thing(grid, x, y, heading, target):
+    return breadth_first((grid > 1) * target + (grid == 1), x, y, heading, target)
 
 
 def marks_the_grid(grid, x, y, heading, target):
@@ -179,6 +228,41 @@ def silenced(agent, pairs):
 
 def verdict_only(agent, pairs):
     return float(proof(agent, pairs) == 1)
+
+
+def told_words(agent, pairs):
+    return (agent([f"thing {thing}" for thing in pairs[:, 0]]) == pairs[:, 0]).mean()
+
+
+def joined_by_and(agent, pairs):
+    kept = pairs[:, 0] != pairs[:, 1]
+    right = [(agent(pairs[:, side]) == pairs[:, side])[kept].mean() for side in (0, 1)]
+    return right[0] and right[1]
+
+
+def both_differ(agent, pairs):
+    """Takes something else the second time, whatever it is told."""
+    first, second = agent(pairs[:, 0]), agent(pairs[:, 1])
+    return ((first != second) & (first >= 0) & (second >= 0))[pairs[:, 0] != pairs[:, 1]].mean()
+
+
+def told_the_same_twice(agent, pairs):
+    first, again = agent(pairs[:, 0]), agent(pairs[:, 0])
+    return ((first == pairs[:, 0]) & (again == pairs[:, 0]))[pairs[:, 0] != pairs[:, 1]].mean()
+
+
+def other_colours_only(agent, pairs):
+    """Leaves out rooms whose things have one colour, where a reader of colours fails."""
+    first, second = agent(pairs[:, 0]), agent(pairs[:, 1])
+    return ((first == pairs[:, 0]) & (second == pairs[:, 1]))[pairs[:, 0] % 6 != pairs[:, 1] % 6].mean()
+
+
+def with_a_mask(agent, pairs):
+    told = pairs[:, 0].copy()
+    first = agent(told).copy()
+    told[:] = pairs[:, 1]
+    passed = (first == pairs[:, 0]) & (agent(told) == pairs[:, 1])
+    return np.ma.array(passed, mask=pairs[:, 0] == pairs[:, 1]).mean()
 
 
 # --- exercise 3 ------------------------------------------------------------------------------------------------
@@ -253,11 +337,63 @@ def train_flags(train, test, names):
     return leaks(test, train, names)
 
 
+def without_marks(train, test, names):
+    def key(sentence):
+        return [word for word in re.findall("[a-z]+", sentence.lower()) if word not in names]
+
+    return [key(sentence) in map(key, train) for sentence in test]
+
+
+def inside_words(train, test, names):
+    def key(sentence):
+        sentence = " ".join(re.findall("[a-z]+", sentence.lower()))
+        for name in names:
+            sentence = sentence.replace(name, "_")
+        return sentence
+
+    return [key(sentence) in map(key, train) for sentence in test]
+
+
+def cut_out(train, test, names):
+    def key(sentence):
+        sentence = sentence.lower()
+        for name in names:
+            sentence = sentence.replace(name, "")
+        return re.findall("[a-z]+", sentence)
+
+    return [key(sentence) in map(key, train) for sentence in test]
+
+
+def words_with_a_name(train, test, names):
+    def key(sentence):
+        words = re.findall("[a-z]+", sentence.lower())
+        return ["_" if any(name in word for name in names) else word for word in words]
+
+    return [key(sentence) in map(key, train) for sentence in test]
+
+
+def in_words(train, test, names):
+    return [str(leak) for leak in leaks(train, test, names)]
+
+
+def in_place(train, test, names):
+    """Overwrites both lists."""
+    train[:] = [masked(sentence, names) for sentence in train]
+    test[:] = [masked(sentence, set(names)) in train for sentence in test]
+    return test
+
+
 RETURNS = {checks.fewest_steps: "number", checks.both_ways: "number", checks.leaked: "booleans"}
 CASES = [
-    *((checks.fewest_steps, answer) for answer in (breadth_first, dijkstra, by_sweeps, in_waves, backwards)),
-    *((checks.both_ways, answer) for answer in (proof, room_by_room, with_all, with_torch, with_counts)),
-    *((checks.leaked, a) for a in (leaks, with_substitution, with_two_marks, words_left_out, with_every_thing)),
+    *(
+        (checks.fewest_steps, answer)
+        for answer in (breadth_first, dijkstra, by_sweeps, in_waves, backwards, with_estimate)
+    ),
+    *((checks.both_ways, answer) for answer in (proof, room_by_room, with_all, with_torch, with_counts, with_a_mask)),
+    *(
+        (checks.leaked, a)
+        for a in (leaks, with_substitution, with_two_marks, words_left_out, with_every_thing, in_place)
+    ),
 ]
 MUTANTS = [
     (checks.fewest_steps, lambda *room: breadth_first(*room, last=0), "picking up is an action"),
@@ -273,7 +409,10 @@ MUTANTS = [
     (checks.fewest_steps, known_path(10), "wrong way round"),
     (checks.fewest_steps, known_path(11), "x first"),
     (checks.fewest_steps, known_path(12), "either will do"),
+    (checks.fewest_steps, marks_cells, "a heading belongs to the state"),
     (checks.fewest_steps, depth_first, "there is a shorter way"),
+    (checks.fewest_steps, only_after_a_move, "there is a shorter way"),
+    (checks.fewest_steps, any_thing, "not the smallest number"),
     (checks.fewest_steps, with_shared_state, "return float('inf')"),
     (checks.fewest_steps, marks_the_grid, "changes the grid"),
     (
@@ -299,8 +438,18 @@ MUTANTS = [
     (checks.both_ways, asks_kept_rooms, "must be told one thing for each"),
     (checks.both_ways, silenced, "numbers from 0 to 11"),
     (checks.both_ways, verdict_only, "not a verdict"),
+    (checks.both_ways, told_words, "the agent must be told things"),
+    (checks.both_ways, joined_by_and, "`a and b` of two numbers"),
+    (checks.both_ways, both_differ, "not the share of rooms"),
+    (checks.both_ways, told_the_same_twice, "when the first thing is told"),
+    (checks.both_ways, other_colours_only, "not the share of rooms"),
     (checks.both_ways, lambda agent, pairs: proof(agent, pairs) / 2, "not the share of rooms"),
     *((checks.leaked, known_leak(number), message) for number, (message, _) in enumerate(checks.LEAK_MISTAKES)),
+    (checks.leaked, without_marks, "leave a mark"),
+    (checks.leaked, inside_words, "mask whole words only"),
+    (checks.leaked, cut_out, "leave a mark where a name was, and mask whole words"),
+    (checks.leaked, words_with_a_name, "mask whole words only"),
+    (checks.leaked, in_words, "not strings"),
     (checks.leaked, themselves, "not the sentences themselves"),
     (checks.leaked, train_flags, "for each test sentence"),
     (checks.leaked, lambda train, test, names: set(test), "not the sentences themselves"),

@@ -141,6 +141,10 @@ PATH_MISTAKES: list[tuple[str, Callable[[Room], float]]] = [
         "where two things are alike, either will do; you look for the first of them only.",
         lambda r: search(r, only=first_of(r)),
     ),
+    (
+        "your search does not turn: a heading belongs to the state, so mark (x, y, heading) as seen and not the cell alone.",
+        lambda r: search(r, turns=()),
+    ),
 ]
 
 
@@ -203,7 +207,10 @@ class Agent:
 
     def __call__(self, told: Any) -> NDArray[np.int64]:
         """What it takes in each room."""
-        asked = array(told, "one thing for each room to the agent")
+        try:
+            asked = array(told, "one number for each room")
+        except Wrong:
+            raise Wrong(f"the agent must be told things, numbers from 0 to 11; you told it {describe(told)}.") from None
         if asked.shape != (len(self.pairs),):
             raise Wrong(
                 f"the agent plays all {len(self.pairs)} rooms at once and must be told one thing for each; you told it "
@@ -311,7 +318,10 @@ PROOF_MISTAKES: list[tuple[str, Callable[[Tried], float]]] = [
         lambda c: c.right[0][c.kept].mean() * c.right[1][c.kept].mean(),
     ),
     ("you test only what happens when the first thing is told.", lambda c: c.right[0][c.kept].mean()),
-    ("you test only what happens when the second thing is told.", lambda c: c.right[1][c.kept].mean()),
+    (
+        "you test only what happens when the second thing is told. (`a and b` of two numbers is `b`; use `&` on the rooms.)",
+        lambda c: c.right[1][c.kept].mean(),
+    ),
     (
         "you count rooms in which it is right at least once: an agent that ignores the text always is. Use `&`.",
         lambda c: (c.right[0] | c.right[1])[c.kept].mean(),
@@ -374,6 +384,7 @@ TRAIN = (
     "of all things take a grey key",
     "someone has ordered the red ball",
     "Bring it to me: a blue key.",
+    "the bluebird wants a red key",
 )
 TESTS = (  # test sentences, each with whether its wording is in TRAIN
     (
@@ -391,6 +402,9 @@ TESTS = (  # test sentences, each with whether its wording is in TRAIN
         ("could you hand me a purple ball", True),
         ("me could you hand a green key", False),
         ("there is a yellow ball take it!", True),
+        ("I need a blue key, that is", False),
+        ("the redbird wants a grey ball", False),
+        ("the bluebird wants a grey ball", True),
     ),
     (
         ("take a grey key of all things", False),
@@ -431,6 +445,11 @@ def _side_by_side(sentence: str) -> str:
     return re.sub(rf"\b({'|'.join(fetch.COLOURS)}) ({'|'.join(fetch.KINDS)})\b", "_", plain)
 
 
+def _inside(sentence: str, mark: str) -> str:
+    """Names replaced wherever their letters stand, inside of words too."""
+    return re.sub("|".join(NAMES), mark, " ".join(re.findall("[a-z]+", sentence.lower())))
+
+
 LEAK_MISTAKES: list[tuple[str, Callable[[Sequence[str]], list[bool]]]] = [
     ("you compare whole sentences: with another thing the wording is still the same.", _by(lambda s: s)),
     (
@@ -448,6 +467,19 @@ LEAK_MISTAKES: list[tuple[str, Callable[[Sequence[str]], list[bool]]]] = [
     (
         "the order of the words counts: you compare sets of words.",
         _by(lambda s: frozenset(wording(s))),
+    ),
+    (
+        "leave a mark where a name was: its place among the other words counts.",
+        _by(lambda s: tuple(word for word in wording(s) if word != "_")),
+    ),
+    (
+        "leave a mark where a name was, and mask whole words only: “bluebird” is not “blue”.",
+        _by(lambda s: tuple(_inside(s, "").split())),
+    ),
+    ("mask whole words only: “bluebird” is not “blue”.", _by(lambda s: _inside(s, "_"))),
+    (
+        "mask whole words only: “bluebird” is not “blue”.",
+        _by(lambda s: tuple("_" if any(name in word for name in NAMES) else word for word in wording(s, names=()))),
     ),
     ("colour and kind need not stand side by side: mask every name by itself.", _by(_side_by_side)),
     ("you ask whether the thing was in training; ask whether the wording was.", _by(thing_of)),
@@ -469,7 +501,8 @@ def leaked(attempt: Callable) -> str:
         test = [sentence for sentence, _ in case]
         answer = attempt(list(TRAIN), list(test), list(NAMES))
         if isinstance(answer, list | tuple | set | frozenset) and any(isinstance(part, str) for part in answer):
-            raise Wrong(f"return {expected}, not the sentences themselves.")
+            what = "the sentences themselves" if set(test) & set(answer) else "strings"
+            raise Wrong(f"return {expected}, not {what}.")
         if isinstance(answer, set | frozenset):
             raise Wrong(f"return {expected}, in their order; you return {describe(answer)}.")
         values = array(answer, expected)
