@@ -50,6 +50,20 @@ def as_ratios(p, prior):
     return found / found.sum(axis=1, keepdims=True)
 
 
+def in_base_2(p, prior):
+    with np.errstate(divide="ignore"):
+        total = np.log2(prior) + (np.log2(p) - np.log2(prior)).sum(axis=0)
+    found = np.exp2(total - total.max(axis=1, keepdims=True))
+    return (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def one_over_sums_of_ratios(p, prior):
+    total = np.log(prior) + (logs(p) - np.log(prior)).sum(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        others = total[:, None, :] - total[:, :, None]
+        return 1 / np.exp(np.where(np.isneginf(total)[:, :, None], np.inf, others)).sum(axis=2)
+
+
 def in_torch(p, prior):
     p, prior = torch.tensor(p), torch.tensor(prior)
     return torch.softmax(prior.log() + (p.log() - prior.log()).sum(0), dim=1)
@@ -79,6 +93,17 @@ def by_the_library(p, prior):
 
 def plain_product(p, prior):
     found = p.prod(axis=0) / prior ** (len(p) - 1.0)
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def without_the_largest(p, prior):
+    found = np.exp(np.log(prior) + (logs(p) - np.log(prior)).sum(axis=0))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def minus_the_largest_of_all(p, prior):
+    total = np.log(prior) + (logs(p) - np.log(prior)).sum(axis=0)
+    found = np.exp(total - total.max())
     return found / found.sum(axis=1, keepdims=True)
 
 
@@ -157,6 +182,11 @@ def sense_by_sense(x, chance, rng):
     return np.stack(columns, axis=1)
 
 
+def senses_first(x, chance, rng):
+    kept = rng.random((x.shape[1], len(x)), dtype=np.float32) >= chance
+    return (x.transpose(2, 0, 1) * kept.T).transpose(1, 2, 0).tolist()
+
+
 def masked(mask):
     """A wrong answer: another mask, (examples, senses) or of the shape of x."""
 
@@ -184,6 +214,11 @@ def first_rows(x, chance, rng):
     """In each column a block of examples, at a random place."""
     places = (np.arange(len(x))[:, None] + rng.integers(len(x), size=x.shape[1])) % len(x)
     return places >= chance * len(x)
+
+
+def exactly_this_share(x, chance, rng):
+    """In each column as many as chance says, at random places."""
+    return np.stack([rng.permutation(len(x)) >= round(chance * len(x)) for _ in range(3)], axis=1)
 
 
 def forgets_to_return(x, chance, rng):
@@ -224,6 +259,12 @@ def leaking_in_torch(right, tested, ceiling):
     return right / tested > ceiling + 3 * (ceiling * (1 - ceiling) / tested).sqrt()
 
 
+def by_the_tail(right, tested, ceiling):
+    error = np.sqrt(ceiling * (1 - ceiling) / tested)
+    z = np.divide(right / tested - ceiling, error, out=np.zeros(len(right)), where=error > 0)
+    return np.array([0.5 * math.erfc(each / 2**0.5) < 0.5 * math.erfc(3 / 2**0.5) for each in z])
+
+
 def as_numbers(right, tested, ceiling):
     return leaking(right, tested, ceiling).astype(int)
 
@@ -243,7 +284,8 @@ CASES = [
     (checks.add_up, by_scipy),
     (checks.add_up, with_logsumexp),
     (checks.add_up, one_sense_at_a_time),
-    (checks.add_up, as_ratios),
+    (checks.add_up, in_base_2),
+    (checks.add_up, one_over_sums_of_ratios),
     (checks.add_up, in_torch),
     (checks.add_up, against_the_last_class),
     (checks.add_up, by_the_library),
@@ -254,6 +296,7 @@ CASES = [
     (checks.drop_senses, in_loops),
     (checks.drop_senses, dropped_in_torch),
     (checks.drop_senses, sense_by_sense),
+    (checks.drop_senses, senses_first),
     (checks.leaking, leaking),
     (checks.leaking, in_counts),
     (checks.leaking, as_z),
@@ -261,6 +304,7 @@ CASES = [
     (checks.leaking, plainly),
     (checks.leaking, leaking_in_torch),
     (checks.leaking, as_numbers),
+    (checks.leaking, by_the_tail),
 ]
 SUMS = [
     (lambda p, q: normalised(logs(p).sum(0)), "the prior is counted once for each sense"),
@@ -284,6 +328,21 @@ SUMS = [
     (lambda p, q: p[0], "the first sense only"),
     (lambda p, q: np.tile(q, (p.shape[1], 1)), "what the senses say is missing"),
     (plain_product, "rounded to 0"),
+    (as_ratios, "becomes infinite"),
+    (without_the_largest, "subtract the largest of each row"),
+    (minus_the_largest_of_all, "subtract the largest of each row"),
+    (lambda p, q: normalised(logs(p).sum(0) - np.log(q)), "taken out only once"),
+    (lambda p, q: (lambda f: f / f.max(1, keepdims=True))(add_up(p, q)), "you do not normalise"),
+    (
+        lambda p, q: (lambda f: f / f.sum())((lambda f: f / f.max(1, keepdims=True))(add_up(p, q))),
+        "all examples together",
+    ),
+    (lambda p, q: np.eye(len(q))[add_up(p, q).argmax(1)], "most probable class a 1"),
+    (
+        lambda p, q: normalised((logs(p / (1 - p)) - np.log(q / (1 - q))).sum(0) + np.log(q / (1 - q))),
+        "they may be added for two classes only",
+    ),
+    (lambda p, q: normalised(np.log(q) + (logs(p) - np.log(q)).mean(0)), "you average the logarithms"),
     (zero_times_log, "where a sense is sure"),
     (clipped, "where a sense is sure"),
     (lambda p, q: add_up(p, q).round(2), "you round to 2 decimals"),
@@ -304,6 +363,20 @@ MASKS = [
     (at_most_one, "you never drop two senses"),
     (one_stays, "you never drop all senses"),
     (first_rows, "not independent"),
+    (
+        lambda x, chance, rng: (lambda m: np.stack([np.roll(m, i) for i in range(3)], 1))(rng.random(len(x)) >= chance),
+        "not independent",
+    ),
+    (exactly_this_share, "exactly the same number"),
+    (
+        lambda x, chance, rng: rng.permutation(x.shape[0] * 3).reshape(-1, 3) >= round(chance * len(x) * 3),
+        "exactly the same",
+    ),
+    (lambda x, chance, rng: np.random.default_rng().random(x.shape[:2]) >= chance, "from `rng`"),
+    (lambda x, chance, rng: torch.rand(x.shape[:2]).numpy() >= chance, "from `rng`"),
+    (lambda x, chance, rng: rng.normal(size=x.shape[:2]) >= chance, "each should be near 0.3"),
+    (lambda x, chance, rng: rng.random((len(x), 1, x.shape[2])) >= chance, "single numbers are dropped"),
+    (lambda x, chance, rng: rng.random(x.shape[:2]), "must stay as it is"),
     (lambda x, chance, rng: rng.random(x.shape[:2]) >= 0.3, "with chance 0, nothing is to be dropped"),
     (
         lambda x, chance, rng: np.random.default_rng(0).random(x.shape[:2]) >= chance,
@@ -322,8 +395,15 @@ FLAGS = [
     (lambda over, error, r, n, c: -over > 3 * error, "the sides are swapped"),
     (lambda over, error, r, n, c: ~(over > 3 * error), "yes and no are swapped"),
     (lambda over, error, r, n, c: over > error, "one standard error is too little"),
-    (lambda over, error, r, n, c: over > 1.96 * error, "you take about 2"),
-    (lambda over, error, r, n, c: over > 3 * error**2, "lacks the square root"),
+    (lambda over, error, r, n, c: over > 1.96 * error, "you take fewer"),
+    (lambda over, error, r, n, c: over > 2.5 * error, "you take fewer"),
+    (lambda over, error, r, n, c: over > 4 * error, "you take more"),
+    (lambda over, error, r, n, c: over > 3 * error**2, "your standard error is too small"),
+    (lambda over, error, r, n, c: over > 3 * error / np.sqrt(n), "your standard error is too small"),
+    (lambda over, error, r, n, c: over < 3 * error, "yes and no are swapped"),
+    (lambda over, error, r, n, c: ~(over / np.maximum(error, 1e-99) < 3) | (c == 1), "ceiling 1 cannot exceed it"),
+    (lambda over, error, r, n, c: (over > 3 * error) | (r == n), "always right is not a leak by that alone"),
+    (lambda over, error, r, n, c: np.flatnonzero(over > 3 * error), "true or false for each of the"),
     (lambda over, error, r, n, c: over > 3 * error * np.sqrt(n), "not divided by the number tested"),
     (lambda over, error, r, n, c: over > 3 * np.sqrt(r / n * (1 - r / n) / n), "at the ceiling, not at the measured"),
     (lambda over, error, r, n, c: np.arange(len(r)) == (r / n).argmax(), "the highest accuracy"),

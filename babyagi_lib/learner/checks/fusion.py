@@ -62,6 +62,8 @@ def said_cases() -> list[Said]:
     sure[1, 0], sure[2, 2] = (0, 1, 0), (0.5, 0, 0.5)
     cases.append(Said(sure, np.array([0.5, 0.3, 0.2])))
     cases.append(Said(draw.dirichlet(np.full(24, 8.0), size=(250, 3)), draw.dirichlet(np.full(24, 8.0))))
+    rare = np.tile([[0.95, 0.05], [0.4, 0.6], [0.02, 0.98]], (300, 1, 1))  # all for a rare class, and none
+    cases.append(Said(rare, np.array([0.02, 0.98])))
     return cases
 
 
@@ -75,6 +77,10 @@ ADD_MISTAKES: Mistakes = (
     (
         "the prior is counted once too often: it is added, but not taken out of each sense.",
         lambda c: c.weighted(1, 1),
+    ),
+    (
+        "the prior is taken out only once, whatever the number of senses: take it out of each sense, and put it back once.",
+        lambda c: c.weighted(1, -1),
     ),
     (
         "the prior is forgotten: you take it out of each sense; put it back once.",
@@ -97,6 +103,18 @@ ADD_MISTAKES: Mistakes = (
         lambda c: c.p.prod(axis=0) * c.prior ** (1.0 - len(c.p)),
     ),
     (
+        "you do not normalise: the numbers of each example must sum to 1.",
+        lambda c: c.right / c.right.max(axis=1, keepdims=True),
+    ),
+    (
+        "you normalise over all examples together; the numbers of each example must sum to 1.",
+        lambda c: c.right / c.right.max(axis=1, keepdims=True) / (c.right / c.right.max(axis=1, keepdims=True)).sum(),
+    ),
+    (
+        "you give the most probable class a 1 and all others a 0; return the probabilities.",
+        lambda c: (c.right == c.right.max(axis=1, keepdims=True)).astype(float),
+    ),
+    (
         "you average the probabilities of the senses; then a second sense never makes you surer. Add log-odds.",
         lambda c: c.p.mean(axis=0),
     ),
@@ -117,6 +135,11 @@ ADD_MISTAKES: Mistakes = (
         "these are log-odds of each class against all others: they may be added for two classes only. Add log p minus the "
         "logarithm of the prior.",
         lambda c: c.binary / c.binary.sum(axis=1, keepdims=True),
+    ),
+    (
+        "these are log-odds of each class against all others: they may be added for two classes only. Add log p minus the "
+        "logarithm of the prior.",
+        lambda c: normal(np.log(c.binary / (1 - c.binary))),
     ),
     (
         "you return logarithms; take the exponential.",
@@ -149,8 +172,8 @@ def add_up(attempt: Callable) -> str:
                     "infinity, and may be added; infinity minus infinity and 0 times infinity may not."
                 )
             raise Wrong(
-                f"your answer holds NaN or infinity with {len(case.p)} senses: the product of so many probabilities is "
-                "rounded to 0. Add logarithms, and subtract the largest of each row before the exponential."
+                f"your answer holds NaN or infinity with {len(case.p)} senses: a product of so many numbers is "
+                "rounded to 0, or becomes infinite. Add logarithms, and subtract the largest of each row before the exponential."
             )
     if fine and not np.allclose(found[SURE], cases[SURE].right, rtol=1e-4, atol=1e-5):
         raise Wrong(
@@ -185,16 +208,29 @@ def drop_senses(attempt: Callable) -> str:
     """Check `drop_senses(x, chance, rng)`: each sense of each example set to 0 with this probability."""
     draw = np.random.default_rng(12)
     x = draw.choice([-1.0, 1.0], size=(EXAMPLES, 3, NUMBERS)) * draw.uniform(0.5, 2, size=(EXAMPLES, 3, NUMBERS))
-    masks = [_kept(attempt, x, CHANCE, seed) for seed in (1, 2)]
+    masks = [_kept(attempt, x, CHANCE, seed) for seed in (1, 2, 1)]
     _shares(masks[0])
-    if np.array_equal(*masks):
+    if np.array_equal(*masks[:2]):
         raise Wrong("the same senses are dropped in every call: take random numbers from `rng`, which goes on.")
+    if not np.array_equal(masks[0], masks[2]):
+        raise Wrong(
+            "two calls with equal generators drop different senses: take all random numbers from `rng`, so that a run can be "
+            "repeated."
+        )
     for seed, (chance, every) in enumerate(((0.0, True), (1.0, False))):
         if not (_kept(attempt, x[:200], chance, seed) == every).all():
             raise Wrong(f"with chance {chance:.0f}, {'nothing' if every else 'everything'} is to be dropped.")
     small = _kept(attempt, x[:3000], 0.1, 3)
     if abs((~small).mean() - 0.1) > ERRORS * np.sqrt(0.09 / small.size):
         raise Wrong(f"with chance 0.1, you drop {(~small).mean():.3f} of the senses: chance is ignored.")
+    drawn = [*masks[:2], small]
+    if all(
+        (~mask).sum() == round(chance * mask.size) for mask, chance in zip(drawn, (CHANCE, CHANCE, 0.1), strict=True)
+    ):
+        raise Wrong(
+            "you drop exactly the same number in each call: drop each sense by itself, with a random number of its own; then "
+            "the number varies."
+        )
     dropped = (~masks[0]).mean()
     return f"of {masks[0].size:,} senses, you dropped {dropped:.3f}, each by itself; the rest is as it was."
 
@@ -253,11 +289,11 @@ def _shares(kept: NDArray[np.bool_]) -> None:
             f"with chance {CHANCE}, the shares dropped of the three senses are {told}; each should be near {CHANCE}."
         )
     pairs = [(dropped[:, i] & dropped[:, j]).mean() for i, j in ((0, 1), (0, 2), (1, 2))]
-    pairs.append((dropped[:-1] & dropped[1:]).mean())
+    pairs += [(dropped[:-1, i] & dropped[1:, j]).mean() for i in range(3) for j in range(3)]
     wanted = CHANCE**2
     if np.abs(np.array(pairs) - wanted).max() > ERRORS * np.sqrt(wanted * (1 - wanted) / len(kept)) * 1.3:
         raise Wrong(
-            "what is dropped is not independent: two senses of one example, or one sense of two neighbours, go together in "
+            "what is dropped is not independent: two senses of one example, or of two neighbours, go together in "
             f"{max(pairs, key=lambda share: abs(share - wanted)):.3f} of the cases; {wanted:.3f} is right."
         )
 
@@ -320,12 +356,22 @@ LEAK_MISTAKES: Mistakes = (
     ),
     ("yes and no are swapped: return true where there is a leak.", lambda c: 1 - c.right),
     (
+        "yes and no are swapped: return true where there is a leak.",
+        lambda c: _flags(c.share < c.ceiling + 3 * c.error),
+    ),
+    ("a sense with ceiling 1 cannot exceed it, so it never leaks.", lambda c: _flags((c.right > 0) | (c.ceiling == 1))),
+    (
+        "a sense that is always right is not a leak by that alone: with few tests, or with a ceiling of 1, it is possible.",
+        lambda c: _flags((c.right > 0) | (c.share == 1)),
+    ),
+    (
         "one standard error is too little: one honest sense in six would be accused. Take 3.",
         lambda c: _flags(c.share - c.ceiling > c.error),
     ),
-    ("take 3 standard errors; you take about 2.", lambda c: _flags(c.share - c.ceiling > 2 * c.error)),
+    ("take 3 standard errors; you take fewer.", lambda c: _flags(c.share - c.ceiling > 2 * c.error)),
+    ("take 3 standard errors; you take more.", lambda c: _flags(c.share - c.ceiling > 4 * c.error)),
     (
-        "the standard error lacks the square root.",
+        "your standard error is too small: it is sqrt(c (1 - c) / n), and the division by n is under the root, too.",
         lambda c: _flags(c.share - c.ceiling > 3 * c.error**2),
     ),
     (
