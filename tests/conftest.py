@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CONLL = ROOT.parent / "shared" / "data" / "conll2003"
@@ -21,6 +22,10 @@ ROOMY_BABYAGI = [sys.executable, "-c", f"{ROOMY}; {BABYAGI[-1]}"]
 # Each of several workers has one thread, or they would wait for one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Without its last phase, which traces the code: in Python 3.11 a traced call can wait for ever beside other threads.
+settings.register_profile("course", phases=[phase for phase in Phase if phase is not Phase.explain])
+settings.load_profile("course")
 
 # No test may depend on the network. The second line is for this process, the third for all that are started from here.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

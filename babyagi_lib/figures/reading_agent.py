@@ -28,13 +28,14 @@ COLOURS_OF_LINES = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 MARKS = ("o", "s", "^", "D", "v")
 
 
-def room(moment: Moment, told: str, step: int) -> Picture:
+def room(moment: Moment, told: str, step: int, last: bool = False) -> Picture:
     """A room with its agent, the cells in view, and the probability of each action beside it.
 
     Args:
         moment: the step.
         told: the instruction.
         step: its number, from 0.
+        last: whether the episode ends with it.
 
     Returns:
         The figure and its description, for `explore`.
@@ -52,7 +53,8 @@ def room(moment: Moment, told: str, step: int) -> Picture:
     ]
     left.add_patch(plt.Polygon(tip + np.array([x, y]), color=ORANGE, ec="black", zorder=5))
     left.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xticks=[], yticks=[])
-    left.set_title(f"“{told}”, step {step}", fontsize=10)
+    end = " (the last)" if last else ""
+    left.set_title(f"“{told}”, step {step}{end}", fontsize=10)
     names = ACTIONS[: len(moment.probability)]
     bars = right.barh(
         range(len(names)), moment.probability, color=[ORANGE if a == moment.action else BLUE for a in range(4)]
@@ -64,7 +66,7 @@ def room(moment: Moment, told: str, step: int) -> Picture:
     right.spines[["top", "right"]].set_visible(False)
     listed = ", ".join(f"{p:.2f} for {name}" for name, p in zip(names, moment.probability, strict=True))
     alt = (
-        f"Told “{told}”, step {step}: the agent is in column {x}, row {y}, facing {HEADINGS[moment.heading]}; {things}. "
+        f"Told “{told}”, step {step}{end}: the agent is in column {x}, row {y}, facing {HEADINGS[moment.heading]}; {things}. "
         f"Probability {listed}. It does: {ACTIONS[moment.action]}."
     )
     return Picture(figure, alt)

@@ -243,7 +243,7 @@ def film(
     right.set_yticks(np.arange(len(names)), names, fontsize=8)
     right.invert_yaxis()
     right.axvline(0, color=plt.rcParams["text.color"], linewidth=0.8)
-    right.set(xlabel="value", xlim=(-1, 1))
+    right.set(xlabel="value", xlim=(-1.6, 1.1))
     _plain(left, right)
     figure.suptitle(title, fontsize=10)
     top = int(belief.argmax())

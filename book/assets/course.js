@@ -39,14 +39,19 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 // On paper nothing can be unfolded: solutions and hints are printed open, and closed again afterwards.
+// Paper is white: what is shown dark is printed light.
 const unfolded = new Set();
+let shown;
 addEventListener("beforeprint", () => {
+  shown = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
   for (const details of document.querySelectorAll("details:not([open])")) {
     details.open = true;
     unfolded.add(details);
   }
 });
 addEventListener("afterprint", () => {
+  document.documentElement.dataset.theme = shown;
   unfolded.forEach((details) => (details.open = false));
   unfolded.clear();
 });

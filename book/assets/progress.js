@@ -3,11 +3,20 @@
 // `quiz` (question: tries until right). LESSONS, what there is to do, is in lessons.js, which the build writes.
 const KEY = "my_progress";
 
+// What is stored, without what has another form: somebody else's, or that of another version.
+const whole = (stored) => {
+  const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  const kept = Object.entries(isObject(stored) ? stored : {}).filter(
+    ([lesson, done]) => lesson in LESSONS && isObject(done) && Array.isArray(done.exercises) && isObject(done.quiz),
+  );
+  return Object.fromEntries(kept);
+};
+
 const progress = {
   done: {},
   load() {
     try {
-      this.done = JSON.parse(localStorage.getItem(KEY)) ?? {};
+      this.done = whole(JSON.parse(localStorage.getItem(KEY)));
     } catch {
       this.done = {}; // storage is switched off, or holds something else: the page counts until it is left
     }
