@@ -239,6 +239,8 @@ def test_marks_and_joiners_belong_to_their_letters(words, form):
     """Words of letters and marks of any script come back whole, in any normal form."""
     words = [unicodedata.normalize(form, word) for word in words]
     assume(all(re.fullmatch(r"[^\W_].*", word) and not re.search(r"\s", word) for word in words))
+    # NFKC takes some letters apart: \u013f becomes L and a middle dot, which is punctuation at the end of a word.
+    assume(all(unicodedata.category(letter)[0] in "LMC" for word in words for letter in word))
     assert wordpieces.split_words(" ".join(words)) == words
     assert wordpieces.split_words(" , ".join(words)) == " , ".join(words).split(" ")
     assert wordpieces.split_words(f"({words[0]})") == ["(", words[0], ")"]
