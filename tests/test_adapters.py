@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from small_models import ENCODERS, small
 from torch import nn
 
+from babyagi_course import printed_tables
 from babyagi_lib.models import adapters, heads
 from babyagi_lib.models.saving import ModelError
 from babyagi_lib.sources.encoders import load_encoder
@@ -427,7 +428,10 @@ def test_figures_tell_their_numbers(monkeypatch, capsys):
     table = capsys.readouterr().out.splitlines()
     line = " ".join(table[2].split())
     assert line == "bottleneck 150,000 15.00% 0.60 MB 142 MB 25 ms 0.600 (0.590-0.610)"
-    assert max(map(len, table)) <= 79, "a page of the book at 1280 pixels shows no more of a line"
+    [rows] = printed_tables.parts("\n".join(table))
+    assert rows[0] == ["", "trained", "share", "on disk", "memory", "step", "entity F1, test"], (
+        "a page shows it as a table"
+    )
     figures.task_scores({"names\nF1": {"head only": 0.31, "adapters": 0.62}})
     assert "bottleneck, 150,000 parameters, F1 0.600 (0.590 to 0.610)" in alts[0]
     assert "bottleneck 142 MB, of which activations 50" in alts[1]
