@@ -931,6 +931,51 @@ def test_every_term_of_the_glossary_is_a_direct_hit(page, address, book):
         assert any(href.endswith(f"#{anchor}") for href, _ in found_for(page, address, chinese[:2]))
 
 
+def test_a_term_with_the_words_as_its_name_is_the_first_hit(page, address):
+    """Before the longer terms that they are a part of; what stands in brackets after a name does not matter."""
+    for words, anchor in (("奖励", "reward"), ("belief", "belief"), ("reward", "reward")):
+        terms = [href for href, _ in found_for(page, address, words) if href.startswith("glossary.html")]
+        assert terms[0].endswith(f"#{anchor}")
+
+
+def test_a_broken_memory_is_left_and_the_rest_is_kept(browser, address):
+    """What another program left in the browser's storage takes no exercise and no button away."""
+    context = browser.new_context(viewport=DESKTOP)
+    reader = context.new_page()
+    kept = {"03_binary_cross_entropy": {"exercises": [], "quiz": {"1": 2}}}
+    for spoiled in ({"11_fusion": 5}, {"11_fusion": {"exercises": ["add_up"]}}, {"11_fusion": None}, {"no_lesson": {}}):
+        reader.goto(f"{address}/index.html", wait_until="networkidle")
+        reader.evaluate("stored => localStorage.setItem('my_progress', stored)", json.dumps(spoiled | kept))
+        reader.goto(f"{address}/notebooks/11_fusion.html", wait_until="networkidle")
+        reader.locator(".exercise input").first.wait_for()
+        reader.goto(f"{address}/index.html", wait_until="networkidle")
+        reader.get_by_role("button", name="Forget").wait_for()
+        assert "1 of" in reader.locator(".bd-links .done").nth(3).inner_text()
+    context.close()
+
+
+def test_photographs_are_no_negatives_in_the_dark(browser, address):
+    page = browser.new_context(viewport=DESKTOP, color_scheme="dark").new_page()
+    page.goto(f"{address}/notebooks/11_fusion.html", wait_until="networkidle")
+    filters = "images => images.map(image => getComputedStyle(image).filter)"
+    assert set(page.locator(".tag_photo .cell_output img").evaluate_all(filters)) == {"none"}
+    drawn = page.locator(".cell:not(.tag_photo) .cell_output img:not(.explorer-still)")
+    assert "none" not in drawn.evaluate_all(filters)
+    page.context.close()
+
+
+def test_what_is_dark_on_the_screen_is_printed_light(browser, address):
+    page = browser.new_context(viewport=DESKTOP, color_scheme="dark").new_page()
+    page.goto(f"{address}/{LESSON}", wait_until="networkidle")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(theme) == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(theme) == "dark"
+    page.context.close()
+
+
 def test_a_hit_shows_its_words_and_scrolls_to_the_first(page, address):
     [hit, *_] = [hit for hit in found_for(page, address, "contextual calibration") if "05_fewshot" in hit[0]]
     assert page.locator("#search-results mark").count() > 3

@@ -13,7 +13,8 @@ const points = ([page, , heading, text, term], words, phrase) => {
   let sum = words.reduce((total, word) => total + Math.min(10, count(body, word)) + (head.includes(word) ? 20 : 0), 0);
   if (head === title && title.includes(phrase)) sum += 60; // the page is about it
   if (head === title && title.replace(/^lesson \d+\. /, "").startsWith(phrase)) sum += 20;
-  if (term && head.split(", ").some((name) => name === phrase)) sum += 50;
+  const names = head.split(", ").map((name) => name.replace(/\s*[（(].*$/, "")); // without what is in brackets
+  if (term && names.includes(phrase)) sum += 50;
   return sum;
 };
 
@@ -36,7 +37,9 @@ const show = (query) => {
     .filter(([score]) => score > 0)
     .sort((a, b) => b[0] - a[0]);
   const ofPage = {};
-  const shown = ranked.filter(([, [page]]) => (ofPage[page] = (ofPage[page] ?? 0) + 1) <= OF_ONE_PAGE).slice(0, MOST);
+  const isTerm = ([, , heading, , term]) => term && words.some((word) => heading.toLowerCase().includes(word));
+  const few = ([page]) => (ofPage[page] = (ofPage[page] ?? 0) + 1) <= OF_ONE_PAGE;
+  const shown = ranked.filter(([, section]) => isTerm(section) || few(section)).slice(0, MOST);
   const hits = shown.map(([, [page, id, heading, text]]) => {
     const [address, title] = PAGES[page];
     const link = element("a", { href: `${address}?q=${encodeURIComponent(query)}#${id}` }, heading);
