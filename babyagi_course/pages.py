@@ -26,6 +26,7 @@ from babyagi_course.tables import with_cost
 from babyagi_lib.learner import states
 from babyagi_lib.learner.publishing import MIME
 
+LICENCE = "text CC BY 4.0, code MIT"
 LONG = 30  # lines of code that a page shows at once; more are folded
 # Where a lesson says what it takes of a reader's time.
 PLAN = re.compile(r"\babout (\d+) minutes to read, about (\d+) minutes for the exercises")
@@ -202,7 +203,7 @@ def foot(page: str, root: Path, links: Links) -> str:
     )
     changed = found.stdout.strip() if found and found.returncode == 0 else ""
     up = "../" * page.removeprefix("book/").count("/")
-    said = [f"Version {babyagi_lib.__version__}", changed and f"last changed on {changed}", "text CC BY 4.0, code MIT"]
+    said = [f"Version {babyagi_lib.__version__}", changed and f"last changed on {changed}", LICENCE]
     cite = f'<a href="{up}cite.html">how to cite this course</a>'
     back = [f'<a href="{html.escape(address)}">{text}</a>' for text, address in links.ways_back(page).items()]
     return f'<p class="foot">{" · ".join([*filter(None, said), cite, *back])}</p>'

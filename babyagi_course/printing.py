@@ -18,6 +18,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import babyagi_lib
 from babyagi_course.errors import CourseError
 from babyagi_course.extras import must_have
+from babyagi_course.pages import LICENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from babyagi_course.links import Links
 
 NEXT = re.compile(r'<link rel="next" title="[^"]*" href="([^"]+)"')
-LICENCE = "text CC BY 4.0, code MIT"
 SCALE = 0.8  # of the letters, so that a line of code fits
 # Open what is folded on the screen, but leave to the end what a reader should not see before solving.
 ON_PAPER = """() => {
