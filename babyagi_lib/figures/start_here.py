@@ -12,32 +12,34 @@ from babyagi_lib.figures.diagrams import Arrow, Box, canvas, chain, draw
 def course_map() -> None:
     """The parts of the course and the lessons that build them, as a loop."""
     boxes = {
-        "data": Box(0.95, 3.4, "text", 1.2),
-        "pretraining": Box(0.95, 2.5, "pretraining\nLesson 1", 1.5, BLUE),
-        "encoder": Box(0.95, 1.5, "encoder", 1.5, BLUE),
-        "heads": Box(3.5, 1.5, "heads, adapters\nLesson 2", 1.6, GREEN),
-        "tuning": Box(3.5, 2.5, "loss, fine-tuning\nLessons 3 and 4", 1.6, GREEN),
-        "few": Box(3.5, 3.4, "few examples\nLesson 5", 1.6, ORANGE),
-        "reward": Box(6.0, 3.4, "reward, tables\nLesson 6", 1.7, PURPLE),
-        "policies": Box(6.0, 2.5, "policies, networks\nLessons 7 and 8", 1.7, PURPLE),
-        "language": Box(6.0, 1.5, "language model\nLesson 9", 1.7, PURPLE),
-        "agent": Box(6.0, 0.4, "agent\nLessons 10 to 12", 1.7, PURPLE),
-        "update": Box(3.5, 0.4, "model update\nnot written yet", 1.6),
+        "data": Box(0.95, 4.3, "text", 1.2),
+        "pretraining": Box(0.95, 3.4, "pretraining\nLesson 1", 1.5, BLUE),
+        "encoder": Box(0.95, 2.4, "encoder", 1.5, BLUE),
+        "heads": Box(3.5, 2.4, "heads, adapters\nLesson 2", 1.6, GREEN),
+        "tuning": Box(3.5, 3.4, "loss, fine-tuning\nLessons 3 and 4", 1.6, GREEN),
+        "few": Box(3.5, 4.3, "few examples\nLesson 5", 1.6, ORANGE),
+        "reward": Box(6.0, 4.3, "reward, tables\nLesson 6", 1.7, PURPLE),
+        "policies": Box(6.0, 3.4, "policies, networks\nLessons 7 and 8", 1.7, PURPLE),
+        "language": Box(6.0, 2.4, "language model\nLesson 9", 1.7, PURPLE),
+        "agent": Box(6.0, 1.3, "agent\nLessons 10 to 12", 1.7, PURPLE),
+        "update": Box(3.5, 1.3, "model update\nLesson 13", 1.6, GREEN),
+        "loop": Box(6.0, 0.4, "task loop\nLesson 14", 1.7, PURPLE),
     }
     arrows = [
         *chain("data", "pretraining", "encoder", "heads", "tuning", "few", "reward", "policies", "language", "agent"),
         Arrow("agent", "update"),
         Arrow("update", "encoder", bend=-0.2),
+        Arrow("agent", "loop"),
     ]
-    figure, axes = canvas(7.0, 4.0)
+    figure, axes = canvas(7.0, 4.9)
     draw(axes, boxes, arrows)
     show(
         figure,
         "The course as a loop. Pretraining on text (Lesson 1) gives an encoder. Heads and adapters (Lesson 2) fit it to a "
         "task. A loss and fine-tuning (Lessons 3 and 4) train it. Then come few examples (Lesson 5) and reward: in tables "
         "(Lesson 6), for policies and networks (Lessons 7 and 8) and for a language model (Lesson 9). An agent reads, senses "
-        "and acts (Lessons 10 to 12). Its experience updates the model, which is the encoder again; this part is not "
-        "written yet.",
+        "and acts (Lessons 10 to 12). Its experience updates the model (Lesson 13), which is the encoder again. The agent also "
+        "leads to a loop of tasks with tools and memory (Lesson 14).",
     )
 
 
