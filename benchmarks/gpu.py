@@ -74,7 +74,7 @@ from babyagi_lib.training.precision import best_precision
 
 HERE = Path(__file__).resolve().parent
 STARTING = 20.0  # of the minutes, seconds kept for the start of Python and for writing
-GRPO = "GRPO, small GPT"  # in the table
+GRPO, FULL = "GRPO, small GPT", "full training"  # in the table
 TAGS = 9  # of BERT-base's head, as many as CoNLL-2003 has
 SEEDS = 3  # of the full trainings of each side, if there is time for them
 SLACK, SCORING = 1.3, 15.0  # a full training is begun if so many times its expected seconds and so many more are left
@@ -389,7 +389,7 @@ def minilm(chosen: Chosen, ends: float) -> Iterator[dict]:
         ):
             if name not in found.speeds:
                 continue
-            title = f"MiniLM, full training, {name}, seed {options['seed']}"
+            title = f"MiniLM, {FULL}, {name}, seed {options['seed']}"
             needed = SLACK * tokens / statistics.median(found.speeds[name]) + SCORING
             if time.time() + needed > ends:
                 left = max(0.0, ends - time.time())
@@ -445,6 +445,24 @@ PARTS = [
     Part("MiniLM", weight=5, least=60, rows=minilm),
     Part(GRPO, weight=2, least=60, rows=grpo),
 ]
+
+
+# The page
+
+
+def conclusions(result: dict) -> dict:
+    """A table for each kind of measurement instead of one for all: they share hardly any column."""
+    kinds: dict[str, list[dict]] = {}
+    for row in result["runs"]:
+        trained = FULL in row["name"]
+        model = next((part.name for part in PARTS if row["name"].startswith(part.name)), "Matrices")
+        title = f"{model}, {FULL}" if trained else model
+        short = row["name"].removeprefix(title).removeprefix(", ") or title  # a note on a whole part has only its name
+        kinds.setdefault(title, []).append(row | {"name": short})
+    lines = []
+    for title, rows_of_it in kinds.items():
+        lines += [f"{title}:", "", *results.table(rows_of_it), ""]
+    return {"markdown": [*lines, results.how(result)]}
 
 
 # The command
@@ -525,7 +543,7 @@ def measure(chosen: Chosen, minutes: float, folder: Path) -> bool:
         spent.append(time_of(part, outcome))
         failed |= outcome.failed
         more = {"settings": {"minutes": minutes}, "parts": spent, "packages": peers}
-        results.write(f"gpu_{name}", **told, folder=folder, runs=table, **more)
+        results.write(f"gpu_{name}", **told, folder=folder, runs=table, conclusions=conclusions, **more)
     print(*table, sep="\n")
     print(f"Written: {folder / f'gpu_{name}.json'}")
     return not failed

@@ -99,15 +99,25 @@ def stating(aims: Callable[[dict], Iterable[Aim]]) -> Callable[[dict], dict]:
 
 def markdown(result: dict) -> list[str]:
     """Lines of Markdown: a table with a row for each run, and how it was measured."""
-    columns = dict.fromkeys(key for run in result["runs"] for key in run if key != "name")
-    packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return [*table(result["runs"]), "", how(result)]
+
+
+def table(runs: list[dict]) -> list[str]:
+    """Lines of Markdown: a row for each run, with a column for everything that at least one of them measured."""
+    columns = dict.fromkeys(key for run in runs for key in run if key != "name")
     return [
         "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
         "|---" * (len(columns) + 1) + "|",
-        *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in result["runs"]),
-        "",
-        f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}.",
+        *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in runs),
     ]
+
+
+def how(result: dict) -> str:
+    """How a result was measured, in words."""
+    packages = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return (
+        f"{result['model']}; {result['data']}. Measured on {result['machine']}, {result['date']}. Versions: {packages}."
+    )
 
 
 def by_name(result: dict) -> dict[str, dict]:

@@ -837,6 +837,28 @@ def test_a_tiny_run_tries_every_part(no_gpu, tmp_path, tokenizer, capsys):
     assert "## Published run: Fine-tuning on a GPU, tried without one" in parts.published(out)
 
 
+def test_a_gpu_has_a_table_for_each_kind_of_measurement():
+    runs = [
+        {"name": "BERT-base, random weights, a, b", "turns": 2},
+        {"name": "product of two matrices, 9 wide", "tflops": 1.0},
+        {"name": "MiniLM, a recipe", "turns": 1},
+        {"name": "MiniLM, full training, a recipe", "seconds": 1.0},
+        {"name": gpu.GRPO, "note": "left out"},
+    ]
+    told = {"model": "m", "data": "d", "machine": "x", "date": "today", "versions": {}}
+    lines = gpu.conclusions(told | {"runs": runs})["markdown"]
+    heads = {title: head for title, _, head in zip(lines, lines[1:], lines[2:], strict=False) if title.endswith(":")}
+    assert heads == {
+        "BERT-base, random weights:": "| run | turns |",
+        "Matrices:": "| run | tflops |",
+        "MiniLM:": "| run | turns |",
+        "MiniLM, full training:": "| run | seconds |",
+        f"{gpu.GRPO}:": "| run | note |",
+    }
+    assert "| a, b | 2 |" in lines and f"| {gpu.GRPO} | left out |" in lines
+    assert lines[-1].startswith("m; d. Measured on x, today.")
+
+
 def test_no_time_is_a_reason_in_the_table(no_gpu, tmp_path):
     assert gpu.main(["--tiny", "--minutes", "1", "--out", str(tmp_path)]) == 0
     [path] = tmp_path.iterdir()
