@@ -32,8 +32,8 @@ LONG = 30  # lines of code that a page shows at once; more are folded
 PLAN = re.compile(r"\babout (\d+) minutes to read, about (\d+) minutes for the exercises")
 # What a page says where a notebook shows the answer of a check; `progress.js` adds a box to tick.
 UNSOLVED = (
-    '<p class="exercise" data-check="{check}">This page cannot run your function. Open or download the lesson with a '
-    "button at its top: there the check answers. Or write your answer down, and compare it with the solution below.</p>"
+    '<p class="exercise" data-check="{check}">This page cannot run your function. Run the lesson in Jupyter (the buttons at '
+    "its top lead there): then the check answers. Or write your answer down, and compare it with the solution below.</p>"
 )
 LINK = re.compile(r"(\]\()([^()\s#:]+)((?:#[^()\s]*)?\))")
 
