@@ -231,7 +231,7 @@ POLICY = np.full((2, 2), 0.5)
         ({"action": [0.0, 1.0]}, "every action must be a number 0, 1, 2"),
         ({"context": [-1, 0]}, "every context must be"),
         ({name: [] for name in GOOD}, "has no decision"),
-        ({name: 1 for name in GOOD}, "must have one length"),
+        (dict.fromkeys(GOOD, 1), "must have one length"),
     ],
 )
 def test_what_is_no_log_is_refused(change, said):
