@@ -179,7 +179,7 @@ def run(
     share: float = 0.5,
     explore: float = 0.1,
     delta: float = 0.05,
-    patience: int = 3,
+    patience: int = 2,
     spoiled: Sequence[int] = (),
 ) -> Now:
     """Run the cycle to its end, from where it stands: from the beginning if the folder is empty.
