@@ -263,7 +263,9 @@ def _checked(p: NDArray, pulls: tuple[int, int]) -> NDArray:
     """
     p = np.asarray(p, dtype=float)
     if p.shape not in ((), (1, pulls[1] + 1), (pulls[0] + 1, 1), (pulls[0] + 1, pulls[1] + 1)):
-        raise ValueError(f"after {pulls} pulls the rule returned the shape {p.shape}; expected {pulls[0] + 1, pulls[1] + 1}")
+        raise ValueError(
+            f"after {pulls} pulls the rule returned the shape {p.shape}; expected {pulls[0] + 1, pulls[1] + 1}"
+        )
     if not ((p >= 0) & (p <= 1 + 1e-9)).all():
         raise ValueError(f"after {pulls} pulls the rule returned {p.min()} to {p.max()}; expected probabilities")
     return p

@@ -15,8 +15,8 @@ from babyagi_lib.rl.mdp import MDP
 def expected_steps(mdp: MDP, policy: ArrayLike, goal: int) -> NDArray:
     """The expected number of steps until a state is entered, for a policy that does not change, (states,).
 
-    It solves h(s) = 1 + sum over s' of P(s'|s)·h(s') with h(goal) = 0 (Kemeny & Snell 1960). Rounding errors are of the order
-    of 1e-16 times the square of the answer, so an answer above some 1e7 is not reliable.
+    It solves h(s) = 1 + sum over s' of P(s'|s)·h(s') with h(goal) = 0 (Kemeny & Snell 1960). States are eliminated one by
+    one without any subtraction (Grassmann, Taksar & Heyman 1985), so an answer such as 1e30 is right to 12 digits, too.
 
     Args:
         mdp: the world's table. Where an episode ends, the next one begins.
@@ -36,7 +36,9 @@ def expected_steps(mdp: MDP, policy: ArrayLike, goal: int) -> NDArray:
             raise ValueError(f"an action is not from 0 to {mdp.actions - 1}")
         policy = np.eye(mdp.actions)[policy]
     if policy.shape != (mdp.states, mdp.actions) or not ((policy >= 0).all() and np.allclose(policy.sum(axis=1), 1)):
-        raise ValueError(f"expected {mdp.states} actions, or probabilities {mdp.states, mdp.actions}; found {policy.shape}")
+        raise ValueError(
+            f"expected {mdp.states} actions, or probabilities {mdp.states, mdp.actions}; found {policy.shape}"
+        )
     chance = policy[..., None] * mdp.probability
     P = np.zeros((mdp.states, mdp.states))
     state = np.indices(chance.shape)[0]
@@ -49,9 +51,24 @@ def expected_steps(mdp: MDP, policy: ArrayLike, goal: int) -> NDArray:
     for _ in range(mdp.states.bit_length()):
         reaches = reaches @ reaches
     stuck = (reaches & ~reaches[:, goal]).any(axis=1)
-    left = np.flatnonzero(~stuck & (np.arange(mdp.states) != goal))
+    left = [goal, *np.flatnonzero(~stuck & (np.arange(mdp.states) != goal))]
     steps = np.where(stuck, np.inf, 0.0)
-    steps[left] = np.linalg.solve(np.eye(len(left)) - P[np.ix_(left, left)], np.ones(len(left)))
+    steps[left] = _without_subtraction(P[np.ix_(left, left)])
+    return steps
+
+
+def _without_subtraction(P: NDArray) -> NDArray:
+    """Expected steps to state 0 in a chain that always gets there, (states, states) to (states,)."""
+    P, cost = P.copy(), np.ones(len(P))
+    leaving = np.zeros(len(P))
+    for k in range(len(P) - 1, 0, -1):
+        # Leave out state k: who would go there goes on to where it leads, and pays for the time that it takes.
+        leaving[k] = P[k, :k].sum()  # not 1 - P[k, k], which would lose digits
+        cost[:k] += P[:k, k] / leaving[k] * cost[k]
+        P[:k, :k] += np.outer(P[:k, k] / leaving[k], P[k, :k])
+    steps = np.zeros(len(P))
+    for k in range(1, len(P)):
+        steps[k] = (cost[k] + P[k, :k] @ steps[:k]) / leaving[k]
     return steps
 
 
@@ -70,8 +87,10 @@ def first_found(
     """Let Q-learning act in many runs at once, until each has entered a state for the first time.
 
     Every reward is raised by bonus / sqrt(n), where n counts how often the action was taken in the state, this time
-    included (Strehl & Littman 2008 add such a bonus to planning in a learned model). So what was seldom tried is attractive,
-    and the update of Q carries that back to the states before it. Where an episode ends, the next one begins.
+    included (Strehl & Littman 2008 add such a bonus to planning in a learned model). An action that was never tried has
+    had no bonus yet. So Q begins at bonus / (1 - gamma), what it would be worth if every step paid the first bonus: with a Q
+    that begins at 0, the first action that is tried looks better than all others. The update carries what is left of the
+    bonus back to the states before. Where an episode ends, the next one begins.
 
     Args:
         mdp: the world. The agents see only what happens to them.
@@ -95,12 +114,15 @@ def first_found(
     check_number("epsilon", epsilon, 0, 1)
     check_number("alpha", alpha, 0, 1, above=True)
     check_number("gamma", gamma, 0, 1)
+    if gamma == 1:
+        raise ValueError("gamma is 1; it must be below 1, since nothing here need ever end")
     for name, whole, least in (("steps", steps, 1), ("runs", runs, 1), ("seed", seed, 0)):
         check_whole(name, whole, least)
 
     draw = np.random.default_rng(seed)
     found = np.full(runs, np.inf)
-    Q, visits = np.zeros((runs, mdp.states, mdp.actions)), np.zeros((runs, mdp.states, mdp.actions))
+    shape = (runs, mdp.states, mdp.actions)
+    Q, visits = np.full(shape, bonus / (1 - gamma)), np.zeros(shape)
     edges, first = mdp.probability.cumsum(axis=-1), mdp.start.cumsum()
     s = np.searchsorted(first / first[-1], draw.random(runs), side="right")
     found[s == goal] = 0

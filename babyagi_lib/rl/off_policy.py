@@ -61,7 +61,9 @@ class Log:
             if getattr(self, name).dtype.kind not in "iu" or getattr(self, name).min() < 0:
                 raise ValueError(f"every {name} must be a number 0, 1, 2 and so on")
         if not np.isfinite(self.reward).all():
-            raise ValueError(f"{(~np.isfinite(self.reward)).sum()} rewards are not finite; leave such decisions out knowingly")
+            raise ValueError(
+                f"{(~np.isfinite(self.reward)).sum()} rewards are not finite; leave such decisions out knowingly"
+            )
         wrong = ~((self.propensity > 0) & (self.propensity <= 1))
         if wrong.any():
             raise ValueError(
@@ -203,6 +205,71 @@ def per_decision(ratio: ArrayLike, reward: ArrayLike) -> Interval:
     return _mean((ratio.cumprod(axis=-1) * reward).sum(axis=-1))
 
 
+def difference(log: Log, old: ArrayLike, new: ArrayLike, centre: float = 0.0) -> NDArray:
+    """(new weight - old weight) · (reward - centre) for each decision, (..., n): its mean is what `new` earns more than `old`.
+
+    Whatever the centre, the mean is the same if the behaviour policy takes every action that one of the two takes: both
+    weights have the mean 1. The centre moves the least value and the skew.
+
+    Raises:
+        ValueError: as `weights` does.
+    """
+    return (weights(log, new) - weights(log, old)) * (log.reward - centre)
+
+
+def differences(
+    joint: ArrayLike, payoff: ArrayLike, behaviour: ArrayLike, old: ArrayLike, new: ArrayLike, centre: float = 0.0
+) -> tuple[NDArray, NDArray]:
+    """All values that `difference` can have, in rising order, and the probability of each; both (atoms,).
+
+    Args:
+        joint: probability of each context together with what is hidden, (contexts, hidden).
+        payoff: reward of each action for what is hidden, (hidden, actions).
+        behaviour: the policy that acts, (contexts, actions).
+        old: a policy, (contexts, actions).
+        new: another policy, (contexts, actions).
+        centre: what is subtracted from every reward.
+
+    Raises:
+        ValueError: shapes do not fit, probabilities are none, or the behaviour policy never takes an action that one of
+            the two takes.
+    """
+    joint, payoff = _checked_world(joint, payoff)
+    behaviour, ratio = _ratios(behaviour, old, new, (joint.shape[0], payoff.shape[1]))
+    D = ratio[:, None, :] * (payoff - centre)  # (contexts, hidden, actions)
+    p = joint[:, :, None] * behaviour[:, None, :]
+    atoms, place = np.unique(np.round(D[p > 0], 12) + 0.0, return_inverse=True)  # + 0.0 makes one zero of -0 and 0
+    return atoms, np.bincount(place.ravel(), weights=p[p > 0])
+
+
+def least_difference(
+    behaviour: ArrayLike, old: ArrayLike, new: ArrayLike, low: float, high: float, centre: float = 0.0
+) -> float:
+    """The least value that `difference` can have for rewards from `low` to `high`: what a betting gate must know.
+
+    Raises:
+        ValueError: as `differences` does, or `low` is not below `high`.
+    """
+    check_number("high", high, low, above=True)
+    _, ratio = _ratios(behaviour, old, new)
+    return float(np.minimum(ratio * (low - centre), ratio * (high - centre)).min())
+
+
+def _ratios(
+    behaviour: ArrayLike, old: ArrayLike, new: ArrayLike, shape: tuple[int, int] | None = None
+) -> tuple[NDArray, NDArray]:
+    """The behaviour policy and new weight - old weight of each action in each context, 0 where it is never taken."""
+    behaviour = _checked_policy(behaviour, shape)
+    old, new = (_checked_policy(policy, behaviour.shape) for policy in (old, new))
+    never = (behaviour == 0) & ((old > 0) | (new > 0))
+    if never.any():
+        context, action = np.argwhere(never)[0]
+        raise ValueError(
+            f"in context {context} the behaviour policy never takes action {action}, so a log cannot say what it earns"
+        )
+    return behaviour, np.divide(new - old, behaviour, out=np.zeros(behaviour.shape), where=behaviour > 0)
+
+
 def _mean(parts: NDArray) -> Interval:
     """The mean over the last axis with its normal interval, which needs two parts: with one, it is nan."""
     n = parts.shape[-1]
@@ -225,7 +292,9 @@ def _checked_world(joint: ArrayLike, payoff: ArrayLike) -> tuple[NDArray, NDArra
     if joint.ndim != 2 or payoff.ndim != 2 or joint.shape[1] != payoff.shape[0]:
         raise ValueError(f"expected (contexts, hidden) and (hidden, actions); found {joint.shape} and {payoff.shape}")
     if not ((joint >= 0).all() and np.isclose(joint.sum(), 1)):
-        raise ValueError("the probabilities of contexts and what is hidden must be at least 0 and sum to 1 over the table")
+        raise ValueError(
+            "the probabilities of contexts and what is hidden must be at least 0 and sum to 1 over the table"
+        )
     if not np.isfinite(payoff).all():
         raise ValueError("every payoff must be a finite number")
     return joint, payoff
