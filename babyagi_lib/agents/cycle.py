@@ -69,7 +69,7 @@ def play(
     rng: np.random.Generator,
     *,
     share: float = 0.5,
-    explore: float = 0.1,
+    explore: float = 0.05,
 ) -> Log:
     """Sort parts: explore some, and send the others to one of two policies.
 
@@ -177,7 +177,7 @@ def run(
     seed: int = 0,
     gated: bool = True,
     share: float = 0.5,
-    explore: float = 0.1,
+    explore: float = 0.05,
     delta: float = 0.05,
     patience: int = 2,
     spoiled: Sequence[int] = (),
@@ -212,12 +212,13 @@ def run(
         write_log(log_path(store, number), log)
 
         # Compare: bet on the challenger.
-        promoted = None
+        promoted, why = None, ""
         if challenger is not None:
             least = least_difference(line, share, explore)
             gate = BettingGate.from_state(state["gate"]) if state["gate"] else BettingGate(least, delta)
             if gate.observe(differences(log, live, challenger)):
                 promoted = state["challenger"]
+                why = f"capital above {1 / delta:g} after {gate.crossed} parts"
             state |= {"gate": gate.state(), "age": state["age"] + 1}
             if promoted or state["age"] >= patience:
                 state |= {"challenger": None, "gate": None, "age": 0}
@@ -239,9 +240,9 @@ def run(
         elif promoted is None:
             now = store.keep(state)
         elif promoted == store.load(now.live)[0].parent:
-            now = store.roll_back(f"capital {gate.capital:.1f}", state)
+            now = store.roll_back(why, state)
         else:
-            now = store.promote(promoted, f"capital {gate.capital:.1f}", state)
+            now = store.promote(promoted, why, state)
     return now
 
 

@@ -21,7 +21,7 @@ STEPS = ("act and\nexplore", "log, with\npropensities", "compare:\nthe gate", "p
 
 def loop() -> None:
     """The five steps of the cycle as a ring, with the name that the article gives to each."""
-    figure, axis = plt.subplots(figsize=(5.2, 4.2), constrained_layout=True)
+    figure, axis = plt.subplots(figsize=(5.2, 3.9), constrained_layout=True)
     named = ("explore", "learn from reward", "", "update the model", "optimise")
     turn = np.pi / 2 - 2 * np.pi * np.arange(5) / 5
     for number, (text, angle, name) in enumerate(zip(STEPS, turn, named, strict=True)):
@@ -35,7 +35,7 @@ def loop() -> None:
         arrow = {"arrowstyle": "-|>", "color": GREY, "linewidth": 2, "connectionstyle": "arc3,rad=-0.15"}
         ends = [(1.3 * np.cos(t), np.sin(t)) for t in (a, b)]
         axis.annotate("", xy=ends[1], xytext=ends[0], arrowprops=arrow)
-    axis.set(xlim=(-2.1, 2.1), ylim=(-1.4, 1.3))
+    axis.set(xlim=(-2.1, 2.1), ylim=(-1.25, 1.25))
     axis.axis("off")
     show(
         figure,
@@ -129,11 +129,11 @@ def capitals(looks: NDArray, paths: NDArray, delta: float, title: str) -> Pictur
     figure, axis = plt.subplots(figsize=(5.8, 3.4), constrained_layout=True)
     passed = (paths >= 1 / delta).any(axis=1)
     for path, ok in zip(paths, passed, strict=True):
-        axis.plot(looks, np.clip(path, 1e-3, 1e4), color=BLUE if ok else GREY, linewidth=1, alpha=0.8)
+        axis.plot(looks, np.clip(path, 1e-2, 1e4), color=BLUE if ok else GREY, linewidth=1, alpha=0.8)
     axis.axhline(1 / delta, color=ORANGE, linestyle="--", linewidth=1.8, label=f"promote at {1 / delta:g}")
-    axis.set(xlabel="logged decisions", ylabel="capital", yscale="log", ylim=(1e-3, 1e4))
-    axis.set_title(title, fontsize=10)
-    axis.legend(frameon=False, fontsize=9, loc="lower left")
+    axis.set(xlabel="logged decisions", ylabel="capital", yscale="log", ylim=(1e-2, 1e4))
+    axis.set_title(f"{title}: {passed.sum()} of {len(paths)} promoted", fontsize=10)
+    axis.legend(frameon=False, fontsize=9, loc="lower right")
     _plain(axis)
     first = [int(looks[(path >= 1 / delta).argmax()]) for path in paths[passed]]
     when = f"; in the middle after {np.median(first):,.0f} decisions" if first else ""

@@ -20,8 +20,8 @@ from babyagi_lib.worlds.part_notes import WORDS
 from babyagi_lib.worlds.part_sort import part_sort
 from babyagi_lib.worlds.part_symbols import MATERIAL, PRIOR, SHAPE, designed, garbled
 
-PHASES = ("as trained", "camera worn", "second supplier", "brass plates", "new camera")
-WEAR = 0.8  # share of the pictures of the worn camera that show a shape and a material at random
+PHASES = ("as trained", "camera worn out", "second supplier", "brass plates", "new camera")
+WEAR = 1.0  # share of the pictures of the worn camera that show a shape and a material at random: all of them
 NEVER_BEFORE = (SHAPE == 2) & (MATERIAL == 1)  # brass plates
 OTHER_MATERIAL = np.eye(7)[[1, 0, 3, 2, 5, 4, 6]]  # "steel" for "brass" in a note, and the other way round
 
