@@ -269,9 +269,9 @@ def betting_bound(values: ArrayLike, least: float, delta: float = 0.05) -> float
         ValueError: a D is below the least value or not finite.
     """
     values, delta = _checked_values(values, _checked_least(least)), _checked_delta(delta)
-    if not len(values):
-        return float(least)
-    low, high = float(least), float(values.mean())
+    low, high = float(least), float(values.mean()) if len(values) else float(least)
+    if high <= low:
+        return low
     for _ in range(60):  # the capital falls as m rises
         m = (low + high) / 2
         steps = np.log1p((values[:, None] - m) * FRACTIONS / (m - least))

@@ -102,7 +102,7 @@ def thompson(pulls: tuple[int, int], won: tuple[NDArray, NDArray]) -> NDArray:
     a, b = rows[:-1] + 1, n1 - rows[:-1]  # the belief (a, b) that each step upwards begins from, less one failure
     both = log[a + columns] + log[b + n2 - columns] - log[n1 + n2 + 2]  # ln B(a + c, b + d)
     h = np.exp(both - (log[a - 1] + log[b - 1] - log[n1]) - second)
-    return np.concatenate([start, h * (1 / a + 1 / b)]).cumsum(axis=0)
+    return np.minimum(np.concatenate([start, h * (1 / a + 1 / b)]).cumsum(axis=0), 1)  # 1 + 1e-13 is rounding
 
 
 def _log_factorials(most: int) -> NDArray:
@@ -268,7 +268,7 @@ def _checked(p: NDArray, pulls: tuple[int, int]) -> NDArray:
         )
     if not ((p >= 0) & (p <= 1 + 1e-9)).all():
         raise ValueError(f"after {pulls} pulls the rule returned {p.min()} to {p.max()}; expected probabilities")
-    return p
+    return np.minimum(p, 1)
 
 
 def _check_horizon(horizon: int) -> None:
