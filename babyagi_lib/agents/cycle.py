@@ -12,10 +12,9 @@ random numbers, and writes the same files. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -295,6 +294,17 @@ def exact_values(folder: str | Path, lines: Sequence[Problem]) -> NDArray[np.flo
     return np.array(found)
 
 
+def steps(folder: str | Path, lines: Sequence[Problem]) -> NDArray[np.float64]:
+    """By how much the exact value changed with each move to another version, in the line of the round before it, (moves,)."""
+    store = Versions(folder)
+    names, found = live_in(store, len(lines)), []
+    for old, new, line in zip(names, names[1:], lines, strict=False):
+        if new != old:
+            was, now = (follow(line, policy(store, name)).value for name in (old, new))
+            found.append(now - was)
+    return np.array(found)
+
+
 def earned(folder: str | Path, rounds: int) -> NDArray[np.float64]:
     """The mean reward for a part in each round, with all that exploring and comparing cost, (rounds,)."""
     store = Versions(folder)
@@ -323,9 +333,3 @@ def read_log(path: Path) -> Log:
         if set(file.files) != {field.name for field in fields(Log)}:
             raise ValueError(f"{path} is no log of the cycle")
         return Log(**{name: file[name] for name in file.files})
-
-
-def describe(now: Now) -> Mapping[str, Any]:
-    """How often versions were promoted and rolled back, and which one is live."""
-    moves = [move["to"] for move in now.history]
-    return {"live": now.live, "moves": len(moves) - 1, "versions that were live": len(set(moves))}

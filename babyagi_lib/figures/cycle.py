@@ -16,7 +16,13 @@ from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture,
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
-STEPS = ("act and\nexplore", "log, with\npropensities", "compare:\nthe gate", "promote or\nroll back", "refit a new\nversion")
+STEPS = (
+    "act and\nexplore",
+    "log, with\npropensities",
+    "compare:\nthe gate",
+    "promote or\nroll back",
+    "refit a new\nversion",
+)
 
 
 def loop() -> None:

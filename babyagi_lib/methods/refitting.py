@@ -160,5 +160,3 @@ def accuracy(model: nn.Module, vectors: ArrayLike, labels: ArrayLike) -> float:
 def least_sure(said: ArrayLike, number: int) -> NDArray[np.int64]:
     """The notes whose likeliest material has the lowest probability, (number,); said is (notes, 2)."""
     return np.asarray(said).max(axis=1).argsort(kind="stable")[:number]
-
-

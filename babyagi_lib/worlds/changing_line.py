@@ -87,7 +87,10 @@ def second_supplier_notes(
     for name, true, values in (("shape", parts.shape, 3), ("material", parts.material, 2)):
         wrong = rng.random(len(parts)) >= part_senses.NOTE_RIGHT[name]
         named[name] = np.where(wrong, (true + rng.integers(1, values, size=len(parts))) % values, true)
-    form, word = np.asarray(forms)[rng.integers(len(forms), size=len(parts))], rng.integers((2, 3), size=(len(parts), 2))
+    form, word = (
+        np.asarray(forms)[rng.integers(len(forms), size=len(parts))],
+        rng.integers((2, 3), size=(len(parts), 2)),
+    )
     texts = [
         FORMS[f].format(shape=WORDS["shape"][s][first], surface=SURFACES[m][second])
         for f, s, m, (first, second) in zip(form, named["shape"], named["material"], word, strict=True)

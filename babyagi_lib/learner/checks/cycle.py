@@ -181,7 +181,7 @@ def bets() -> list[Bets]:
     return [
         Bets(np.array([1.0, 1.0, -2.0, 3.0]), -4.0, np.array([0.1, 0.5])),
         Bets(draw.normal(0.3, 0.8, 40).clip(-2, 2), -3.0, np.array([0.01, 0.1, 0.3, 0.9])),
-        Bets(draw.choice([0.0, 0.25, -80.0, 80.0], size=60, p=[0.3, 0.6, 0.05, 0.05]), -120.0, np.array([0.05, 0.9])),
+        Bets(np.array([0.0, 0.25, 0.25, 80.0, 0.0, -80.0, 0.25, 0.25]), -120.0, np.array([0.05, 0.9])),
         Bets(draw.normal(-0.2, 0.5, 25).clip(-1, 1), -1.5, np.array([0.4])),
         Bets(np.array([-5.0, 2.0, 2.0]), -5.0, np.array([0.2, 0.95])),
     ]
