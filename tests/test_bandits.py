@@ -304,6 +304,20 @@ def test_a_bonus_finds_the_far_end_and_a_bait_holds_who_has_none():
     assert np.isinf(held).mean() > 0.5
 
 
+def test_the_updates_are_those_that_are_worked_out_by_hand():
+    """Bonus 1, gamma 1/2: Q begins at 2, alpha is 1/2.
+
+    In a chain of two cells, who goes left first has Q = 2 + (1.1 + 1 - 2)/2 = 2.05 there, goes left again, has
+    2.05 + (0.1 + 0.707 + 1.025 - 2.05)/2 = 1.94, and goes right. Where the first action ends the episode instead, nothing
+    follows it: Q = 2 + (1 - 2)/2 = 1.5.
+    """
+    by_hand = {"bonus": 1.0, "gamma": 0.5, "alpha": 0.5, "runs": 50}
+    assert set(exploring.first_found(chain(2), 1, **by_hand)) == {1, 3}
+    moves, ends = np.array([[[0], [1]], [[0], [0]]]), np.array([[[True], [False]], [[True], [True]]])
+    world = MDP("two states", np.ones(moves.shape), moves, np.zeros(moves.shape), ends, np.array([1.0, 0.0]))
+    assert set(exploring.first_found(world, 1, **by_hand)) == {1, 2}
+
+
 def test_the_same_seed_gives_the_same_runs():
     one, two, other = (exploring.first_found(chain(6), 5, bonus=1.0, runs=30, seed=seed) for seed in (4, 4, 5))
     assert (one == two).all() and (one != other).any()

@@ -201,6 +201,8 @@ def test_the_betting_bound_and_the_gate_agree(values, delta):
     if abs(total * delta - 1) > 1e-6:
         assert (bound > 1e-12) == (total > 1 / delta)
     assert gate.betting_bound(values, LEAST, delta / 2) <= bound
+    if bound > LEAST + 1e-6:  # there, the bets on D - bound have just reached 1/delta
+        assert by_hand(np.array(values) - bound, LEAST - bound) == pytest.approx(1 / delta, rel=1e-6)
 
 
 def test_the_betting_bound_is_below_the_mean_as_often_as_it_says():
