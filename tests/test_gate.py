@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babyagi_lib.agents import gate
-from babyagi_lib.agents.gate import BettingGate, NormalGate
+from babyagi_lib.agents.gate import BettingGate
 
 few = settings(max_examples=40, deadline=None)
 LEAST = -2.0
@@ -123,21 +123,16 @@ def test_the_capital_is_what_is_multiplied_out(values):
 
 
 @few
-@given(values_of_d, st.integers(1, 7), st.sampled_from([BettingGate, NormalGate]))
-def test_a_gate_saved_and_continued_equals_one_that_was_not(values, step, kind):
+@given(values_of_d, st.integers(1, 7))
+def test_a_gate_saved_and_continued_equals_one_that_was_not(values, step):
     """To the last bit, and in pieces of any size."""
-
-    def fresh():
-        return BettingGate(LEAST, 0.2) if kind is BettingGate else NormalGate(0.2, first=3)
-
-    whole, pieces = fresh(), fresh()
+    whole, pieces = BettingGate(LEAST, 0.2), BettingGate(LEAST, 0.2)
     whole.observe(values)
     for begin in range(0, len(values), step):
         pieces.observe(values[begin : begin + step])
-        pieces = kind.from_state(json.loads(json.dumps(pieces.state())))
+        pieces = BettingGate.from_state(json.loads(json.dumps(pieces.state())))
     assert pieces.state() == whole.state()
-    if kind is BettingGate:
-        assert pieces.capital == whole.capital
+    assert pieces.capital == whole.capital
 
 
 def test_numbers_of_many_kinds_are_the_same_numbers():
@@ -164,17 +159,6 @@ def test_a_refused_value_leaves_the_gate_as_it_was():
         assert one.state() == before
     one.observe(-1 - 1e-12)  # rounding
     assert np.isfinite(one.capital)
-
-
-def test_the_normal_gate_looks_after_every_value():
-    draw = np.random.default_rng(0)
-    for _ in range(20):
-        values = draw.normal(0.1, 1, size=200)
-        one = NormalGate(0.05, first=10)
-        one.observe(values)
-        looks = [values[:n] for n in range(10, 201)]
-        enough = [len(v) for v in looks if v.mean() - 1.6448536269514722 * v.std(ddof=1) / np.sqrt(len(v)) > 0]
-        assert one.crossed == (enough[0] if enough else None) and one.count == 200
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------
@@ -266,7 +250,6 @@ def test_a_split_is_unbiased_whatever_the_centre(share, centre, seed):
         (lambda: BettingGate("-1"), "least is '-1'"),
         (lambda: BettingGate(-1, 1), "delta is 1"),
         (lambda: BettingGate(-1, 0), "delta is 0"),
-        (lambda: NormalGate(first=1), "first is 1"),
         (lambda: gate.capital([1, 1], [-2.0, 1], -1), "below the least value"),
         (lambda: gate.capital([1, 1, 1], [-1.0, 1], -1), "expected counts"),
         (lambda: gate.capital([1, -1], [-1.0, 1], -1), "at least 0"),
@@ -281,8 +264,7 @@ def test_a_split_is_unbiased_whatever_the_centre(share, centre, seed):
         (lambda: BettingGate.from_state({"least": -1}), "its names must be"),
         (lambda: BettingGate.from_state(BettingGate(-1).state() | {"logs": [0.0]}), "20 finite numbers"),
         (lambda: BettingGate.from_state(BettingGate(-1).state() | {"crossed": 5}), "after the last of 0"),
-        (lambda: NormalGate.from_state(NormalGate().state() | {"sums": [0.0]}), "2 finite numbers"),
-        (lambda: NormalGate.from_state(NormalGate().state() | {"count": -1}), "count is -1"),
+        (lambda: BettingGate.from_state(BettingGate(-1).state() | {"count": -1}), "count is -1"),
     ],
 )
 def test_what_is_no_gate_is_refused(do, said):

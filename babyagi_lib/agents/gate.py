@@ -11,7 +11,7 @@ inequality it ever reaches 1/delta with a probability of at most delta. The best
 equally over `FRACTIONS` (Waudby-Smith & Ramdas 2024, https://arxiv.org/abs/2010.09686). What must be known is the least value
 that D can have, since 1 + lambda·D must never be negative. The least D in a sample is not it.
 
-For comparison: `NormalGate` and `normal_bound`, which most people use, `bootstrap_bound`, and `empirical_bernstein_bound`.
+For comparison: `normal_bound`, which most people use, `bootstrap_bound`, and `empirical_bernstein_bound`.
 Imports no torch.
 """
 
@@ -99,85 +99,19 @@ class BettingGate:
         Raises:
             ValueError: it is no such state.
         """
-        _check_names(state, ("least", "delta", "count", "crossed", "logs"))
+        names = {"least", "delta", "count", "crossed", "logs"}
+        if not isinstance(state, Mapping) or set(state) != names:
+            raise ValueError(f"no state of a gate; its names must be {', '.join(sorted(names))}")
         gate = cls(state["least"], state["delta"])
-        gate.count, gate.crossed = _checked_counts(state)
+        check_whole("count", state["count"], 0)
+        if state["crossed"] is not None:
+            check_whole("crossed", state["crossed"], 1)
+            if state["crossed"] > state["count"]:
+                raise ValueError(f"crossed is {state['crossed']}, after the last of {state['count']} observations")
+        gate.count, gate.crossed = state["count"], state["crossed"]
         gate._log = np.array(state["logs"], dtype=float)
         if gate._log.shape != FRACTIONS.shape or not np.isfinite(gate._log).all():
             raise ValueError(f"logs must be {len(FRACTIONS)} finite numbers")
-        return gate
-
-
-class NormalGate:
-    """The gate that most people build: it promotes when `normal_bound` of all D so far is above 0.
-
-    Its promise holds for one look at many D whose distribution is near to normal. Here it looks after every D.
-
-    Args:
-        delta: the probability of a false promotion that it claims.
-        first: how many D it waits for before it looks, 2 or more.
-
-    Attributes:
-        count: how many D were observed.
-        crossed: after how many D the bound was above 0 for the first time; None if it was not yet.
-
-    Raises:
-        ValueError: a parameter is out of its range.
-    """
-
-    def __init__(self, delta: float = 0.05, first: int = 50) -> None:
-        check_whole("first", first, 2)
-        self.delta, self.first = _checked_delta(delta), first
-        self.count = 0
-        self.crossed: int | None = None
-        self._sums = np.zeros(2)  # of D and of D squared
-
-    @property
-    def promoted(self) -> bool:
-        """Whether the bound was above 0 at any time."""
-        return self.crossed is not None
-
-    def observe(self, values: ArrayLike) -> bool:
-        """Count these D one after the other; returns whether the new version may be promoted.
-
-        Args:
-            values: D, a number or (n,).
-
-        Raises:
-            ValueError: a D is not finite. None of `values` is counted then.
-        """
-        values = _checked_values(values)
-        paths = np.add.accumulate(np.concatenate([self._sums[None], np.stack([values, values**2], axis=1)]))[1:]
-        n = self.count + 1.0 + np.arange(len(values))
-        looked = n >= self.first
-        mean = paths[looked, 0] / n[looked]
-        variance = np.maximum(paths[looked, 1] - n[looked] * mean**2, 0) / (n[looked] - 1)
-        enough = np.flatnonzero(normal_bound(n[looked], mean, variance, self.delta) > 0)
-        if self.crossed is None and len(enough):
-            self.crossed = int(n[looked][enough[0]])
-        if len(paths):
-            self._sums = paths[-1]
-        self.count += len(values)
-        return self.promoted
-
-    def state(self) -> dict[str, Any]:
-        """Everything that the gate knows, for JSON."""
-        sums = self._sums.tolist()
-        return {"delta": self.delta, "first": self.first, "count": self.count, "crossed": self.crossed, "sums": sums}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> NormalGate:
-        """The gate with a state that `state` returned.
-
-        Raises:
-            ValueError: it is no such state.
-        """
-        _check_names(state, ("delta", "first", "count", "crossed", "sums"))
-        gate = cls(state["delta"], state["first"])
-        gate.count, gate.crossed = _checked_counts(state)
-        gate._sums = np.array(state["sums"], dtype=float)
-        if gate._sums.shape != (2,) or not np.isfinite(gate._sums).all():
-            raise ValueError("sums must be 2 finite numbers")
         return gate
 
 
@@ -372,17 +306,3 @@ def _checked_atoms(counts: ArrayLike, atoms: ArrayLike) -> tuple[NDArray, NDArra
     if not (np.isfinite(counts).all() and (counts >= 0).all()):
         raise ValueError("every count must be a number of at least 0")
     return counts, atoms
-
-
-def _check_names(state: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    if not isinstance(state, Mapping) or set(state) != set(names):
-        raise ValueError(f"no state of this gate; its names must be {', '.join(names)}")
-
-
-def _checked_counts(state: Mapping[str, Any]) -> tuple[int, int | None]:
-    check_whole("count", state["count"], 0)
-    if state["crossed"] is not None:
-        check_whole("crossed", state["crossed"], 1)
-        if state["crossed"] > state["count"]:
-            raise ValueError(f"crossed is {state['crossed']}, after the last of {state['count']} observations")
-    return state["count"], state["crossed"]

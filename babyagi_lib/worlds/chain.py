@@ -17,7 +17,7 @@ def chain(cells: int, near: float = 0.1, far: float = 1.0) -> MDP:
     """Cells in a row, and the agent begins in the first. A step left there stays and pays `near`.
 
     A step right in the last cell stays and pays `far`. Nothing else pays, nothing ends, and nothing is random but the
-    agent. (A chain without bait is in Strens 2000; RiverSwim, with a current, in Strehl & Littman 2008.)
+    agent. The chain of Strens (2000) and RiverSwim (Strehl & Littman 2008) are like this, with chance in their steps.
 
     Raises:
         ValueError: there are fewer than two cells, or a reward is not finite or negative.
