@@ -1,6 +1,6 @@
 """Refitting a reader of notes when a second supplier writes differently: forgetting, replay, an adapter apart. Used by lesson 13.
 
-The vectors of the pretrained encoder stay as they are. A `Reader` is an adapter on them (lesson 02) and a linear head that
+The vectors of the pretrained encoder stay as they are. A `Reader` is an adapter on them and a linear head that
 names the material. Refitted on the newest notes alone, it forgets how the old ones were written. With replay, a share of each
 batch is old notes. Kept apart, the second supplier gets an adapter of its own in front of the old reader, which is frozen.
 """
@@ -129,7 +129,12 @@ def replay_weights(supplier: ArrayLike, newest: int, share: float) -> NDArray[np
 
 
 def refitted(
-    reader: Reader, old: tuple[ArrayLike, ArrayLike], new: tuple[ArrayLike, ArrayLike], share: float, seed: int
+    reader: Reader,
+    old: tuple[ArrayLike, ArrayLike],
+    new: tuple[ArrayLike, ArrayLike],
+    share: float,
+    seed: int,
+    steps: int = STEPS,
 ) -> Reader:
     """A copy of the reader, trained further with this share of old notes in its batches.
 
@@ -139,11 +144,12 @@ def refitted(
         new: the same.
         share: of the batches; 0 for new notes alone.
         seed: of the batches.
+        steps: batches.
     """
     supplier = np.repeat([0, 1], [len(old[1]), len(new[1])])
     vectors, labels = (np.concatenate([np.asarray(a), np.asarray(b)]) for a, b in zip(old, new, strict=True))
     weights = replay_weights(supplier, 1, share)
-    return fit(copy.deepcopy(reader), vectors, labels, seed=seed, weights=weights)
+    return fit(copy.deepcopy(reader), vectors, labels, seed=seed, weights=weights, steps=steps)
 
 
 def probabilities(model: nn.Module, vectors: ArrayLike) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The line of lesson 12 when it changes: four known changes, and the notes of a second supplier. Used by lesson 13.
+"""The sorting line when it changes: four known changes, and the notes of a second supplier. Used by lesson 13.
 
 Nothing stays as it was when an agent was trained. Here the camera wears out, a supplier takes over who writes other notes, a
 kind of part comes that never came before, and the camera is replaced. Between two changes the tables of the senses are known,
