@@ -215,10 +215,10 @@ def spiral(
         if number:
             axis.axvline(number * length, color=GREY, linestyle=":", linewidth=1)
         axis.text(
-            (number + 0.5) * length, 0.62, name.replace(" ", "\n"), ha="center", va="top", fontsize=9, clip_on=False
+            (number + 0.5) * length, 0.62, name.replace(" ", "\n", 1), ha="center", va="top", fontsize=9, clip_on=False
         )
-    axis.plot(spoiled, np.full(len(spoiled), -0.56), "^", color=PURPLE, markersize=8, label="spoiled data")
-    axis.set(xlabel=f"round of {parts:,} parts", ylabel="exact value of the live version", ylim=(-0.6, 0.65))
+    axis.plot(spoiled, np.full(len(spoiled), -0.64), "^", color=GREY, markersize=9, label="spoiled data")
+    axis.set(xlabel=f"round of {parts:,} parts", ylabel="exact value of the live version", ylim=(-0.7, 0.65))
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     _plain(axis)
     show(
