@@ -34,6 +34,7 @@ sys.path.insert(0, str(BENCHMARKS))  # the scripts, which are no package
 import deadline  # noqa: E402
 import fetch  # noqa: E402
 import fewshot_banking77  # noqa: E402
+import gate as gates  # noqa: E402
 import gpu  # noqa: E402
 import growth  # noqa: E402
 import hub  # noqa: E402
@@ -1008,3 +1009,20 @@ def test_the_published_policies_of_smollm2_have_the_published_scores():
             assert rows[name][key] == pytest.approx(value, abs=2e-4), (name, key)
         assert score.objective <= rows["optimum"]["objective"] + 1e-4
         assert rlhf_smollm2.above_frontier(score, reference, rewards) < 1e-5
+
+
+# The gate
+
+
+@pytest.mark.parametrize("gain", [0.0, gates.GAIN, -gates.GAIN])
+def test_the_evidence_of_the_gates_has_the_mean_and_the_limits_that_are_said(gain):
+    for evidence in (gates.explored(0.1, gain), gates.explored(0.3, gain, centre=-0.2), gates.split(0.1, gain)):
+        atoms, p, least, most = evidence
+        assert p.sum() == pytest.approx(1) and atoms @ p == pytest.approx(gain, abs=1e-9)
+        assert least - 1e-9 <= atoms.min() and atoms.max() <= most + 1e-9
+
+
+def test_the_least_value_of_a_sample_is_that_of_each_repetition():
+    atoms = np.array([-2.0, -1.0, 0.0, 1.0])
+    counts = np.array([[0, 0, 0, 9], [0, 0, 5, 0], [0, 1, 0, 60], [1, 1, 0, 3], [0, 40, 9, 2]])
+    assert gates.sampled_least(counts, atoms).tolist() == [True, False, True, False, False]

@@ -1,1 +1,1 @@
-"""Agents put together from trained parts: what they sense, what they believe, what they do, and their log. Used by lesson 12."""
+"""Agents put together from trained parts: what they sense, believe and do, their log, and how they replace themselves. Used by lessons 12 and 13."""
