@@ -64,7 +64,9 @@ def extinction(chances: ArrayLike) -> float:
     """
     chances = checked(chances)
     counts = np.arange(len(chances))
-    if counts @ chances <= 1 and chances[0] > 0:
+    if chances[0] == 0:
+        return 0.0  # every task makes another one
+    if counts @ chances <= 1:
         return 1.0
     s = 0.0
     for _ in range(200):
