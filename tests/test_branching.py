@@ -88,7 +88,9 @@ def test_simulated_totals_have_the_exact_distribution():
     exact = branching.total_distribution(chances, 50)
     counted = np.bincount(found, minlength=52)
     expected = runs * np.append(exact, 1 - exact.sum())
-    assert ((counted - expected)[1:] ** 2 / expected[1:]).sum() < 90  # chi-squared with 50 degrees: above 90 is p < .0005
+    assert (
+        (counted - expected)[1:] ** 2 / expected[1:]
+    ).sum() < 90  # chi-squared with 50 degrees: above 90 is p < .0005
     assert found.max() == 51
 
 

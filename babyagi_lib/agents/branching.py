@@ -27,7 +27,11 @@ def poisson(m: float, most: int | None = None) -> NDArray[np.float64]:
     check_number("m", m, 0)
     longest = most if most is not None else int(m + 12 * math.sqrt(m) + 20)
     counts = np.arange(longest + 1)
-    logs = counts * math.log(m) - np.array([math.lgamma(k + 1) for k in counts]) if m > 0 else np.where(counts, -np.inf, 0.0)
+    logs = (
+        counts * math.log(m) - np.array([math.lgamma(k + 1) for k in counts])
+        if m > 0
+        else np.where(counts, -np.inf, 0.0)
+    )
     chances = np.exp(logs - m)
     return chances / chances.sum()
 

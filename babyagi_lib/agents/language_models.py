@@ -196,7 +196,10 @@ class SmallGPT:
         import torch
 
         longest = max(map(len, rows))
-        ids, counted = torch.zeros(len(rows), longest, dtype=torch.long), torch.zeros(len(rows), longest, dtype=torch.bool)
+        ids, counted = (
+            torch.zeros(len(rows), longest, dtype=torch.long),
+            torch.zeros(len(rows), longest, dtype=torch.bool),
+        )
         for number, (row, start) in enumerate(zip(rows, starts, strict=True)):
             ids[number, : len(row)] = torch.tensor(row)
             counted[number, start : len(row)] = True

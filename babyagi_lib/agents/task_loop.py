@@ -40,7 +40,8 @@ class Run:
         executed: the tasks, in order, each with its result.
         lost: tasks that were on the list and are not on it any more, though nobody did them.
         refused: new tasks that were not put on the list.
-        waiting: what was left on the list at the end, and `lengths` how many were on it after each task.
+        waiting: what is on the list; `lengths` how many were on it after each task.
+        created: how many new tasks each executed task put on the list.
         ended: "done", "nothing left" or "budget".
     """
 
@@ -49,6 +50,7 @@ class Run:
     refused: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
+    created: list[int] = field(default_factory=list)
     ended: str = "budget"
 
 
@@ -107,13 +109,14 @@ def run(
         # 2. Store.
         memory.store(result.text)
         # 3. Create.
-        done.waiting = list(waiting)
+        done.waiting, before = list(waiting), len(waiting)
         for new in worker.create(objective, task, result, list(waiting)):
             if (keep is None or keep(new, done)) and not repeated(new, done, memory, same):
                 waiting.append(new)
                 done.waiting = list(waiting)
             else:
                 done.refused.append(new)
+        done.created.append(len(waiting) - before)
         # 4. Prioritise.
         if stable:
             waiting = deque(sorted(waiting, key=lambda one: worker.priority(objective, one)))

@@ -5,7 +5,8 @@ Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,7 @@ class Episode:
         steps: each call with its answer; what the guard or the tool refused has the reason as its answer.
         refused: how many calls were refused.
         success: whether the task was done at the end, and nothing else.
-        ended: "done", "answered" or "budget".
+        ended: "done", "answered", "nothing left" to call, or "budget".
     """
 
     steps: list[tuple[Call, str]] = field(default_factory=list)
@@ -69,6 +70,9 @@ def act(
             values = known(" \n".join([task.objective, *(said for _, said in done.steps)]))
             made = {asked for asked, _ in done.steps}
             choices = [one for one in candidates(values) if again or one not in made]
+            if not choices:
+                done.ended = "nothing left"
+                break
             chosen = choices[choose(model, prompt_of(task.objective, done.steps), [in_words(one) for one in choices])]
             try:
                 said, reason = make(sandbox, chosen) if make else (sandbox.run(chosen), "")
@@ -96,3 +100,42 @@ def examples(tasks: list[Task]) -> list[tuple[str, str]]:
                 found.append((prompt_of(task.objective, steps), in_words(asked)))
                 steps.append((asked, sandbox.run(asked)))
     return found
+
+
+def by_rules(prompt: str, texts: Sequence[str]) -> list[float]:
+    """A score for each candidate, by hand: look at all that is named, add what is to be added, then act on what was found last.
+
+    The rules know orders, files, searches and sums. They do not know that one order of a customer may be the wanted one.
+    """
+    objective, *steps = prompt.split("\n")
+    verb = next((word for word in ("refund", "delete", "write") if word in objective.lower()), "answer")
+    amounts = any(word in objective for word in ("efund", "cost", "amount"))
+    scores = []
+    for text in texts:
+        tool, *_, value = text.split()
+        score = 0.0
+        if tool == verb:
+            # On one line with what the call names, and as late as possible.
+            together = any(all(word in step for word in text.split()[1:-1]) for step in steps)
+            word = re.escape(text.split()[-2 if verb == "refund" else 1])
+            found = [match.start() for match in re.finditer(rf"(?<![\w.]){word}(?!\w|\.\d)", prompt)]
+            score = 1 + 0.5 * together + max(found, default=0) / len(prompt) / 10
+        elif tool == "calculate":
+            score = (
+                2.5
+                * (not any(step.startswith("calculate") for step in steps))
+                * ("`" in objective or "together" in objective)
+            )
+        elif tool == "list":
+            score = 3.0 * (value in objective if "customer" in text else "List the files" in objective)
+        elif tool == "read":
+            named = all(word in objective for word in re.findall(r"\w+", value.split("/")[-1].removesuffix(".txt")))
+            score = 3.0 * (named and f"to {value}" not in objective)
+        elif tool == "search":
+            score = 3.0
+        elif tool == "show" and "note of" not in text:
+            score = 3.0 * (f"order {value}" in objective) or 2.8 * (
+                amounts and bool(steps) and f"order {value}" in steps[0]
+            )
+        scores.append(score)
+    return scores
