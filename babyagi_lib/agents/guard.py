@@ -128,6 +128,11 @@ class Outcome(NamedTuple):
     approved: bool | None
     answer: str | None
 
+    @property
+    def reason(self) -> str:
+        """Why the call was refused, or needed a person."""
+        return self.verdict.reason
+
 
 def nobody(asked: Call, reason: str) -> bool:
     """The person who is not there: approves nothing."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from babyagi_lib.agents.guard import Guard, Outcome, Policy, Rule, State, shop_policy
+from babyagi_lib.agents.guard import Guard, Outcome, Policy, State, shop_policy
 from babyagi_lib.basics.arguments import check_whole
 from babyagi_lib.worlds.tool_sandbox import Call, ToolError, call
 
@@ -145,7 +145,8 @@ def _happened(truth: Truth, asked: Call, worked: bool, policy: Policy) -> Truth:
     elif asked.tool == "write_file" and worked:
         files = files | {path} if influenced else files - {path}
     cents = truth.cents + policy.rules[asked.tool].fee + int(dict(asked.arguments).get("cents", 0))
-    return truth._replace(influenced=influenced, files=files, made=truth.made + 1, cents=cents)
+    made = min(truth.made + 1, policy.steps + 1)  # what is over the budget is over it
+    return truth._replace(influenced=influenced, files=files, made=made, cents=min(cents, policy.cents + 1))
 
 
 class _Bench:
@@ -169,7 +170,7 @@ class _Bench:
         guard, policy, made = self.guard, self.guard.policy, []
         guard.state, self.time = state, time
         person_said = [False]
-        if not guard.decide(asked).kind == "ask":
+        if guard.decide(asked).kind != "ask":
             self.time = time + ticks
         self.lines.clear()
 
