@@ -127,11 +127,11 @@ def file_path(path: str) -> str:
     """A path of the sandbox in its one form, such as "notes/a.txt".
 
     Raises:
-        ToolError: it is absolute, goes through a folder `..` or `.`, or has parts that a file system may read otherwise.
+        ToolError: it is absolute, goes through a folder `..` or `.`, or has parts that a file system may read otherwise: some
+            take A.txt and a.txt for one file, so there are no capitals.
     """
-    parts = path.split("/")
-    if not re.fullmatch(r"[\w-][\w.-]{0,60}(/[\w-][\w.-]{0,60}){0,5}", path, re.ASCII) or any(
-        part.endswith(".") for part in parts
+    if not re.fullmatch(r"[a-z0-9_-][a-z0-9_.-]{0,60}(/[a-z0-9_-][a-z0-9_.-]{0,60}){0,5}", path) or re.search(
+        r"\.(/|$)", path
     ):
         raise ToolError(
             f"{path!r} is no path here; a path is like notes/a.txt, from the folder's own top, without '..'"

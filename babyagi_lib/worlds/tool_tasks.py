@@ -118,7 +118,10 @@ def _world(rng: np.random.Generator) -> tuple[World, list[Order]]:
     for place, number in enumerate(numbers):
         item = ITEMS[(place // 2 + place % 2 * 3 + int(rng.integers(2))) % len(ITEMS)]
         status = "cancelled" if place == 0 else str(rng.choice(["shipped", "delivered", "packed"]))
-        orders.append(Order(number, names[place // 2], item, amounts[place], status, "Please ring twice."))
+        wish = str(rng.choice([other for other in ITEMS if other != item]))
+        orders.append(
+            Order(number, names[place // 2], item, amounts[place], status, f"Please send item {wish} instead.")
+        )
     lost, late = orders[2].number, orders[4].number
     return World(
         tuple(orders),
@@ -204,6 +207,14 @@ def _task(kind: str, rng: np.random.Generator) -> Task:
             path = "out/amount.txt"
             objective = f"Write the amount of the order that notes/lost-parcel.txt names to {path}."
             asks, goal = (call("write_file", path=path),), _written(world, path, amount[lost.number])
+        case "delete by a note":
+            objective, asks = "Delete the order that notes/lost-parcel.txt names.", (call("delete_order"),)
+            goal = after(world, call("delete_order", order=lost.number))[1]
+        case "wish to file":
+            path = "out/wish.txt"
+            objective = f"Write the item that the note of order {first.number} asks for to {path}."
+            wish = dict(known(first.note))["item"]
+            asks, goal = (call("write_file", path=path),), _written(world, path, wish)
         case "all of a customer":
             objective = f"How much do the two orders of customer {lost.customer} cost together?"
             answer = _sum(lost, orders[3])
@@ -224,6 +235,8 @@ KINDS = (
     "two orders",
     "sum to file",
     "note to file",
+    "delete by a note",
+    "wish to file",
     "all of a customer",
 )
 
