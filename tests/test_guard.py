@@ -166,6 +166,9 @@ def test_a_person_is_asked_each_time_and_says_so_for_one_call():
     assert one.run(second, fine).answer is None and one.run(first, fine).answer is None
     assert [asked for asked, _ in said] == [first, second, first]
     assert said[0][1] == "delete_order cannot be undone"
+    one.run(call("read_file", path="notes/claim.txt"), fine)
+    one.run(first, fine)
+    assert said[-1][1] == "order may come from read_file notes/claim.txt; delete_order cannot be undone"
 
 
 def test_a_person_who_is_asked_for_long_approves_too_late():
