@@ -241,6 +241,7 @@ def main() -> None:
     started, most = time.perf_counter(), int(sys.argv[1]) if len(sys.argv) > 1 else 10**6
     torch.set_num_threads(1)
     runs, values = [], {}
+    small = smollm2(0) if has_language_model() else {}
 
     by_seed = [backends(seed) for seed in range(min(BACKEND_SEEDS, most))]
     for name in by_seed[0]:
@@ -273,20 +274,19 @@ def main() -> None:
         runs.append(row(f"attacks that work, {setting}", [one.attack_success for one in rows], **more))
         print(runs[-1], flush=True)
 
-    if has_language_model():
-        for name, found in smollm2(0).items():
-            values[name] = [found]
-            runs.append(
-                {
-                    "name": f"tasks done, {name}",
-                    "value": round(found["done"], 3),
-                    "interval": "one run of 16 tasks",
-                    "tasks_done_under_attack": round(found["attacked"], 3),
-                    "orders_to_delete_obeyed": round(found["works"], 3),
-                    "effects_nobody_asked_for": found["unasked"],
-                    "deletions_among_them": found["deleted"],
-                }
-            )
+    for name, found in small.items():
+        values[name] = [found]
+        runs.append(
+            {
+                "name": f"tasks done, {name}",
+                "value": round(found["done"], 3),
+                "interval": "one run of 16 tasks",
+                "tasks_done_under_attack": round(found["attacked"], 3),
+                "orders_to_delete_obeyed": round(found["works"], 3),
+                "effects_nobody_asked_for": found["unasked"],
+                "deletions_among_them": found["deleted"],
+            }
+        )
     print(f"{time.process_time():.0f} s of one processor", flush=True)
     if most < 10**6:
         return
