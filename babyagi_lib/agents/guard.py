@@ -275,7 +275,7 @@ class Guard:
         """What a call costs in cents: its fee, and what it spends."""
         rule, given = self.policy.rules.get(asked.tool, Rule()), dict(asked.arguments)
         amount = given.get(rule.spends, 0) if rule.spends else 0
-        return rule.fee + (amount if isinstance(amount, int) else 0)
+        return rule.fee + (max(0, amount) if isinstance(amount, int) else 0)
 
     def charged(self, asked: Call, allowed: bool) -> State:
         """The state after a decision. Refused calls count as steps, so that an agent which repeats them comes to an end."""
