@@ -17,7 +17,6 @@ last run writes `task_loop.json` beside this file; lesson 14 reads it. About fiv
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 import time
@@ -140,29 +139,58 @@ def loop(mechanisms: dict[str, Any], seed: int, read: Reader) -> dict[str, float
 
 
 class Cached(models.Causal):
-    """As `Causal`, but the examples before every prompt are read once, and the prompt once for all candidates."""
+    """As `Causal`, but what two prompts have in common is read once, and so is what several candidates begin with."""
 
-    kept: Any = None
+    cache: Any = None
 
     @torch.no_grad()
     def log_likelihoods(self, prompt: str, candidates: Sequence[str]) -> np.ndarray:
+        from transformers import DynamicCache
+
         def pieces(text: str) -> list[int]:
             return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-        if self.kept is None:
-            start = torch.tensor([pieces(self.instruction)])
-            self.kept = self.model(start, use_cache=True, logits_to_keep=1).past_key_values
-        cache = copy.deepcopy(self.kept)  # reading on writes into it
-        head = torch.tensor([pieces(f"{prompt}\n{models.CALL}")])
-        first = self.model(head, past_key_values=cache, logits_to_keep=1).logits[0, -1]
-        tails = [pieces(f" {text}\n") for text in candidates]
-        longest = max(map(len, tails))
-        ids = torch.tensor([tail + [0] * (longest - len(tail)) for tail in tails])
-        cache.batch_repeat_interleave(len(tails))
-        rest = self.model(ids[:, :-1], past_key_values=cache).logits
-        logits = torch.cat([first.expand(len(tails), 1, -1), rest], dim=1)
-        each = logits.double().log_softmax(dim=-1).gather(2, ids[..., None])[..., 0]
-        return np.array([float(row[: len(tail)].sum()) for row, tail in zip(each, tails, strict=True)])
+        if self.cache is None:
+            self.cache, self.read = DynamicCache(config=self.model.config), []
+        head = pieces(self.instruction) + pieces(f"{prompt}\n{models.CALL}")
+        same = next(
+            (n for n, (a, b) in enumerate(zip(head, self.read, strict=False)) if a != b),
+            min(map(len, (head, self.read))),
+        )
+        same = min(same, len(head) - 1)  # the last piece is read again, since what follows it is asked
+        if len(self.read) > same:
+            self.cache.crop(same - len(self.read))
+        # The rest of the prompt is a chain, the candidates a tree that begins at its end.
+        ids, parents = head[same:], list(range(-1, len(head) - same - 1))
+        children: dict[tuple[int, int], int] = {}
+        asked = []  # for each piece of each candidate: which candidate, after which place, which piece
+        for number, text in enumerate(candidates):
+            place = len(head) - same - 1
+            for piece in pieces(f" {text}\n"):
+                asked.append((number, place, piece))
+                if (place, piece) not in children:
+                    children[place, piece] = len(ids)
+                    ids.append(piece)
+                    parents.append(place)
+                place = children[place, piece]
+        seen = torch.zeros(len(ids), len(ids), dtype=torch.bool)
+        for place, parent in enumerate(parents):
+            seen[place] = seen[parent] if parent >= 0 else seen[place]
+            seen[place, place] = True
+        mask = torch.cat([torch.ones(len(ids), same, dtype=torch.bool), seen], dim=1)[None, None]
+        numbers, places, wanted = (torch.tensor(column) for column in zip(*asked, strict=True))
+        needed, at = places.unique(return_inverse=True)
+        logits = self.model(
+            torch.tensor([ids]),
+            position_ids=same + seen.sum(dim=1)[None] - 1,
+            attention_mask=torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min),
+            past_key_values=self.cache,
+            logits_to_keep=needed,
+        ).logits[0]
+        self.cache.crop(len(head) - same - len(ids))
+        self.read = head
+        found = logits.double().log_softmax(dim=1)[at, wanted]
+        return torch.zeros(len(candidates), dtype=torch.double).index_add(0, numbers, found).numpy()
 
 
 def shown_examples() -> str:
