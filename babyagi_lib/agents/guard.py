@@ -184,15 +184,12 @@ class Guard:
     def decide(self, asked: Call) -> Verdict:
         """The verdict about a call in the present state. Nothing is called and nothing changes."""
         seconds = self.clock() - self.started
-        found = (
-            ("permission", "refuse", self.forbidden(asked)),
-            ("budget", "refuse", self.too_much(asked, seconds)),
-            ("taint", "ask", self.tainted(asked)),
-            ("approval", "ask", self.final(asked)),
-        )
-        for part, kind, reason in found:
-            if reason and part in self.parts:
-                return Verdict(kind, reason, part, seconds)
+        refused = (("permission", self.forbidden(asked)), ("budget", self.too_much(asked, seconds)))
+        doubtful = (("taint", self.tainted(asked)), ("approval", self.final(asked)))
+        for kind, found in (("refuse", refused), ("ask", doubtful)):
+            reasons = [(part, reason) for part, reason in found if reason and part in self.parts]
+            if reasons:
+                return Verdict(kind, "; ".join(reason for _, reason in reasons), reasons[0][0], seconds)
         return Verdict("allow", seconds=seconds)
 
     def forbidden(self, asked: Call) -> str:
@@ -278,7 +275,7 @@ class Guard:
         """What a call costs in cents: its fee, and what it spends."""
         rule, given = self.policy.rules.get(asked.tool, Rule()), dict(asked.arguments)
         amount = given.get(rule.spends, 0) if rule.spends else 0
-        return rule.fee + (amount if isinstance(amount, int) else 0)
+        return rule.fee + (max(0, amount) if isinstance(amount, int) else 0)
 
     def charged(self, asked: Call, allowed: bool) -> State:
         """The state after a decision. Refused calls count as steps, so that an agent which repeats them comes to an end."""
