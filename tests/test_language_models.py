@@ -231,7 +231,9 @@ def test_without_all_of_the_environment_there_is_no_hosted_model(monkeypatch):
     for name in names:
         with monkeypatch.context() as without:
             without.delenv(name)
-            assert models.Hosted.from_environment() is None
+            with pytest.raises(ValueError, match=f"needs {name} in the environment") as raised:
+                models.Hosted.from_environment()
+            assert KEY not in str(raised.value)
 
 
 # --- the agent with tools ---------------------------------------------------------------------------------------------

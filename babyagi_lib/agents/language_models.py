@@ -271,10 +271,17 @@ class Hosted:
         self._key = key
 
     @classmethod
-    def from_environment(cls) -> Hosted | None:
-        """The model that the environment names by TASK_LOOP_API_BASE, _KEY and _MODEL; None if one of them is not set."""
+    def from_environment(cls) -> Hosted:
+        """The model that the environment names by TASK_LOOP_API_BASE, TASK_LOOP_API_KEY and TASK_LOOP_API_MODEL.
+
+        Raises:
+            ValueError: one of them is not set, or the address is not allowed.
+        """
         found = [os.environ.get(name, "") for name in (ADDRESS, KEY, MODEL)]
-        return cls(*found) if all(found) else None
+        if not all(found):
+            missing = [name for name, value in zip((ADDRESS, KEY, MODEL), found, strict=True) if not value]
+            raise ValueError(f"a hosted model needs {', '.join(missing)} in the environment")
+        return cls(*found)
 
     def log_likelihoods(self, prompt: str, candidates: Sequence[str]) -> NDArray[np.float64]:
         """0 for the candidate that the model names, -inf for all others; costs one request.
