@@ -14,6 +14,7 @@ from babyagi_lib.agents import tool_agent
 from babyagi_lib.worlds import tool_tasks
 
 KEY = "sk-do-not-print-me"
+TASKS = tool_tasks.make_tasks(len(tool_tasks.KINDS), 3)
 
 
 def test_a_script_is_followed_and_ends():
@@ -80,6 +81,40 @@ def test_a_model_that_is_not_trained_says_so():
         models.SmallGPT().log_likelihoods("a", ["b"])
     with pytest.raises(ValueError, match="no example"):
         models.SmallGPT().train([], steps=1, seed=0)
+
+
+# --- a model of transformers ------------------------------------------------------------------------------------------
+
+
+def tiny():
+    """A causal model with random weights, and a tokenizer of single characters."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(5)
+        model = LlamaForCausalLM(LlamaConfig(vocab_size=128, max_position_embeddings=256, **sizes)).eval()
+    return model, lambda text, add_special_tokens: {"input_ids": list(text.encode("ascii"))}
+
+
+@pytest.mark.parametrize("instruction", ["", "see a\n=> show a\n\n"])
+def test_what_is_read_once_gives_the_numbers_of_reading_it_each_time(instruction):
+    model, tokenizer = tiny()
+    causal, texts = models.Causal(model, tokenizer, instruction), ["show order 3", "answer 5", "x"]
+    for prompt in ("Show order 3.", "Add up."):  # the second prompt must not see the first
+        found = causal.log_likelihoods(prompt, texts)
+        for text, total in zip(texts, found, strict=True):
+            head, tail = f"{instruction}{prompt}\n=>", f" {text}\n"
+            ids = torch.tensor([list((head + tail).encode())])
+            with torch.no_grad():
+                logs = model(ids).logits[0].double().log_softmax(dim=-1)
+            wanted = sum(float(logs[at - 1, ids[0, at]]) for at in range(len(head), len(head + tail)))
+            assert total == pytest.approx(wanted, abs=1e-4)
+
+
+def test_worked_examples_are_prompts_and_calls():
+    shown = tool_agent.worked(TASKS[:1])
+    assert shown.startswith(TASKS[0].objective) and shown.count("\n=> ") == len(tool_tasks.shortest_plan(TASKS[0]))
 
 
 # --- a hosted model, played by a local server -------------------------------------------------------------------------
@@ -201,8 +236,6 @@ def test_without_all_of_the_environment_there_is_no_hosted_model(monkeypatch):
 
 # --- the agent with tools ---------------------------------------------------------------------------------------------
 
-TASKS = tool_tasks.make_tasks(14, 3)
-
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.kind)
 def test_the_shortest_plan_as_a_script_does_the_task(task):
@@ -242,7 +275,7 @@ def test_without_the_check_an_agent_goes_on_and_a_call_is_repeated_only_where_th
 
 
 def test_the_rules_do_what_they_know():
-    tasks = tool_tasks.make_tasks(56, 5)
+    tasks = tool_tasks.make_tasks(64, 5)
     rules = models.Rules(tool_agent.by_rules)
     found = {task.kind: tool_agent.act(task, rules).success for task in tasks}
     assert found["refund"] and found["arithmetic"] and found["two orders"]

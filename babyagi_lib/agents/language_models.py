@@ -7,6 +7,7 @@ the models that need it do when they are made.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -211,28 +212,40 @@ class Causal:
 
     Args:
         model, tokenizer: as loaded.
-        instruction: what stands before every prompt.
+        instruction: what stands before every prompt, such as `tool_agent.worked`. It is read once.
         name: for tables.
     """
 
     def __init__(self, model: Any, tokenizer: Any, instruction: str = "", name: str = "SmolLM2") -> None:
         self.model, self.tokenizer, self.instruction, self.name = model, tokenizer, instruction, name
+        self.read: Any = None
 
     def log_likelihoods(self, prompt: str, candidates: Sequence[str]) -> NDArray[np.float64]:
-        """The sum of the log-probabilities of a candidate's tokens and of the end of its line."""
+        """The sum of the log-probabilities of a candidate's tokens and of the end of its line.
+
+        The prompt is read once for all candidates; what the model keeps of it is copied for each.
+        """
         import torch
 
-        head = self.tokenizer(f"{self.instruction}{prompt}\n{CALL}")["input_ids"]
-        tails = [self.tokenizer(f" {text}\n", add_special_tokens=False)["input_ids"] for text in candidates]
-        longest = len(head) + max(map(len, tails))
-        ids = torch.zeros(len(tails), longest, dtype=torch.long)
-        for row, tail in enumerate(tails):
-            ids[row, : len(head) + len(tail)] = torch.tensor(head + tail)
+        def tokens(text: str) -> list[int]:
+            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+        tails = [tokens(f" {text}\n") for text in candidates]
+        longest = max(map(len, tails))
+        ids = torch.tensor([tail + [0] * (longest - len(tail)) for tail in tails])
         with torch.no_grad():
-            logs = torch.log_softmax(self.model(ids).logits[:, len(head) - 1 : -1].float(), dim=-1)
-        return np.array(
-            [float(logs[row, torch.arange(len(tail)), torch.tensor(tail)].sum()) for row, tail in enumerate(tails)]
-        )
+            if self.instruction and self.read is None:
+                start = torch.tensor([tokens(self.instruction)])
+                self.read = self.model(start, use_cache=True).past_key_values
+            kept = copy.deepcopy(self.read)  # reading on writes into it
+            head = torch.tensor([tokens(f"{prompt}\n{CALL}")])
+            start = self.model(head, past_key_values=kept, use_cache=True)
+            first, kept = start.logits[:, -1:], start.past_key_values
+            kept.batch_repeat_interleave(len(tails))
+            rest = self.model(ids[:, :-1], past_key_values=kept).logits
+            logs = torch.cat([first.expand(len(tails), 1, -1), rest], dim=1).double().log_softmax(dim=-1)
+        each = logs.gather(2, ids[..., None])[..., 0]
+        return np.array([float(row[: len(tail)].sum()) for row, tail in zip(each, tails, strict=True)])
 
 
 class Hosted:

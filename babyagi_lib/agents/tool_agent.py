@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from babyagi_lib.agents.language_models import LanguageModel, choose
+from babyagi_lib.agents.language_models import CALL, LanguageModel, choose
 from babyagi_lib.basics.arguments import check_whole
 from babyagi_lib.worlds.tool_sandbox import Call, Sandbox, ToolError
 from babyagi_lib.worlds.tool_tasks import Task, candidates, in_words, known, shortest_plan
@@ -100,6 +100,11 @@ def examples(tasks: list[Task]) -> list[tuple[str, str]]:
                 found.append((prompt_of(task.objective, steps), in_words(asked)))
                 steps.append((asked, sandbox.run(asked)))
     return found
+
+
+def worked(tasks: list[Task]) -> str:
+    """Every step of the shortest plans as the beginning of a prompt, from which a language model can see what is asked for."""
+    return "".join(f"{prompt}\n{CALL} {right}\n\n" for prompt, right in examples(tasks))
 
 
 def by_rules(prompt: str, texts: Sequence[str]) -> list[float]:
