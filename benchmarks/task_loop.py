@@ -266,7 +266,7 @@ def smollm2(seed: int) -> dict[str, dict[str, float]]:
 
 def row(name: str, values: Sequence[float], **more: Any) -> dict:
     middle = over_seeds(values)
-    interval = f"{middle.low:.2f} to {middle.high:.2f}"
+    interval = f"{middle.low:.2f} to {middle.high:.2f}" if len(set(values)) > 1 else "the same for every seed"
     return {"name": name, "value": round(float(middle.estimate), 3), "interval": interval, **more}
 
 
