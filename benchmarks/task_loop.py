@@ -42,7 +42,7 @@ from babyagi_lib.worlds import stock_report as office
 from babyagi_lib.worlds.tool_sandbox import EFFECTS, Call, Sandbox, call
 from babyagi_lib.worlds.tool_tasks import Task, make_tasks, shortest_plan, with_attack, with_slots
 
-BACKEND_SEEDS, LOOP_SEEDS, ATTACK_SEEDS = 5, 30, 10
+BACKEND_SEEDS, LOOP_SEEDS, ATTACK_SEEDS, SMALL_SEEDS = 5, 30, 10, 3
 TASKS, PLANS, STEPS = 32, (16, 32, 64), 200  # fresh tasks, plans to learn from, steps of training as in the lesson
 M, BUDGET, SAME = 1.5, 120, 0.85  # of the task loop, as in the lesson
 SHOWN = ("status", "refund", "claim", "sum to file", "delete", "date")  # kinds of the examples in SmolLM2's prompt
@@ -266,7 +266,7 @@ def smollm2(seed: int) -> dict[str, dict[str, float]]:
 
 def row(name: str, values: Sequence[float], **more: Any) -> dict:
     middle = over_seeds(values)
-    interval = f"{middle.low:.2f} to {middle.high:.2f}"
+    interval = f"{middle.low:.2f} to {middle.high:.2f}" if len(set(values)) > 1 else "the same for every seed"
     return {"name": name, "value": round(float(middle.estimate), 3), "interval": interval, **more}
 
 
@@ -278,6 +278,18 @@ def kept(scratch: Path, name: str, measure: Callable[[], Any]) -> Any:
         write_atomically(path, json.dumps(measure(), indent=1))
         print(f"{name}: {time.process_time() - started:.1f} s of one processor", flush=True)
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def together(seeds: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """What SmolLM2 did in the tasks of all seeds: numbers are added, shares are means, since every seed has as many tasks."""
+    return {
+        name: {
+            key: sum(values) if isinstance(values[0], int) else float(np.mean(values))
+            for key in one
+            for values in [[seed[name][key] for seed in seeds]]
+        }
+        for name, one in seeds[0].items()
+    }
 
 
 def main() -> None:
@@ -302,7 +314,9 @@ def main() -> None:
         )
         for seed in range(ATTACK_SEEDS)
     ]
-    small = kept(scratch, "smollm2", partial(smollm2, 0)) if has_language_model() else {}
+    small = {}
+    if has_language_model():
+        small = together([kept(scratch, f"smollm2-{seed}", partial(smollm2, seed)) for seed in range(SMALL_SEEDS)])
 
     runs = []
     for name in by_seed[0]:
@@ -326,7 +340,7 @@ def main() -> None:
             {
                 "name": f"tasks done, SmolLM2, {name}",
                 "value": round(found["done"], 3),
-                "interval": f"one run of {found['tasks']} tasks",
+                "interval": f"{found['tasks']} tasks, {found['attacked_tasks']} attacked",
                 "tasks_done_under_attack": round(found["done_under_attack"], 3),
                 "orders_to_delete_obeyed": round(found["attack_works"], 3),
                 "effects_nobody_asked_for": found["unasked"],

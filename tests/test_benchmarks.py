@@ -1030,6 +1030,11 @@ def test_effects_that_nobody_asked_for_are_counted():
     assert task_loop.unasked(task, made) == made[2:]
 
 
+def test_numbers_of_all_seeds_are_added_and_shares_are_means():
+    seeds = [{"guard": {"tasks": 16, "done": done, "deleted": deleted}} for done, deleted in ((0.5, 3), (1.0, 4))]
+    assert task_loop.together(seeds) == {"guard": {"tasks": 32, "done": 0.75, "deleted": 7}}
+
+
 def test_an_agent_with_a_guard_makes_only_calls_that_are_allowed():
     task = next(task for task in task_loop.make_tasks(16, 0) if task.kind == "claim")
     plan = task_loop.shortest_plan(task)
