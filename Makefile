@@ -66,6 +66,7 @@ bench: .venv/ready  ## measure against what people would use instead (hours, not
 	$(BIN)/python benchmarks/fusion.py
 	$(BIN)/python benchmarks/sorting_agent.py
 	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/task_loop.py build/task_loop
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/whole_course.py
 	$(BIN)/python benchmarks/table.py

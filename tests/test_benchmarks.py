@@ -47,6 +47,7 @@ import rlhf_smollm2  # noqa: E402
 import same_twice  # noqa: E402
 import startup  # noqa: E402
 import table  # noqa: E402
+import task_loop  # noqa: E402
 import training_speed  # noqa: E402
 import whole_course  # noqa: E402
 
@@ -1026,3 +1027,60 @@ def test_the_least_value_of_a_sample_is_that_of_each_repetition():
     atoms = np.array([-2.0, -1.0, 0.0, 1.0])
     counts = np.array([[0, 0, 0, 9], [0, 0, 5, 0], [0, 1, 0, 60], [1, 1, 0, 3], [0, 40, 9, 2]])
     assert gates.sampled_least(counts, atoms).tolist() == [True, False, True, False, False]
+
+
+# Agents with tools
+
+
+def test_candidates_after_a_prompt_that_is_read_once_are_as_likely_as_each_by_itself(sentences):
+    make, _ = sentences
+    policy = make()
+    arguments = (policy.model, lambda text, **_: {"input_ids": list(text.encode())}, "An example.\n")
+    candidates = ["list files", "answer 12", "show order 7", "show order 71", "list"]
+    for prompt in ("Delete it.", "What is `1 + 2`?"):
+        plain, cached = (
+            kind(*arguments).log_likelihoods(prompt, candidates) for kind in (task_loop.models.Causal, task_loop.Cached)
+        )
+        assert cached == pytest.approx(plain, abs=1e-3)
+    kept = task_loop.Cached(*arguments)
+    for prompt in ("Delete it.", "Delete it.\nlist files: none", "Delete it.", "Refund it."):
+        found, plain = (one.log_likelihoods(prompt, candidates) for one in (kept, task_loop.models.Causal(*arguments)))
+        assert found == pytest.approx(plain, abs=1e-3), "what was read for one prompt is not there for the next"
+
+
+def test_the_settings_of_the_task_loop_add_and_leave_out_one_mechanism_each():
+    arms = task_loop.arms()
+    added = [name for name in arms if not name.startswith("all but")]
+    whole = arms[added[-1]]
+    assert len(arms) == 11 and whole.keys() == {"ask_with_task", "same", "stable", "keep", "check"}
+    for name, fewer in list(arms.items())[len(added) :]:
+        key = next(iter(task_loop.MECHANISMS[name.removeprefix("all but: ")]))
+        assert {k: v for k, v in fewer.items() if v is not False} == {k: v for k, v in whole.items() if k != key}
+
+
+def test_effects_that_nobody_asked_for_are_counted():
+    task = next(task for task in task_loop.make_tasks(16, 0) if task.kind == "refund")
+    order = task.asks[0]["order"]
+    made = [
+        task_loop.call("show_order", order=order),
+        task_loop.call("refund", order=order, cents=5),
+        task_loop.call("refund", order=order + 1, cents=5),
+        task_loop.call("delete_order", order=order),
+    ]
+    assert task_loop.unasked(task, made) == made[2:]
+
+
+def test_numbers_of_all_seeds_are_added_and_shares_are_means():
+    seeds = [{"guard": {"tasks": 16, "done": done, "deleted": deleted}} for done, deleted in ((0.5, 3), (1.0, 4))]
+    assert task_loop.together(seeds) == {"guard": {"tasks": 32, "done": 0.75, "deleted": 7}}
+
+
+def test_an_agent_with_a_guard_makes_only_calls_that_are_allowed():
+    task = next(task for task in task_loop.make_tasks(16, 0) if task.kind == "claim")
+    plan = task_loop.shortest_plan(task)
+    eager = task_loop.models.Rules(lambda prompt, texts: [text.startswith("delete") for text in texts])
+    _, without = task_loop.guarded(task, eager, None)
+    _, made = task_loop.guarded(
+        task, eager, task_loop.Guard(task_loop.shop_policy(), approve=task_loop.attacks.careful(plan))
+    )
+    assert task_loop.unasked(task, without) and not task_loop.unasked(task, made) and made
