@@ -10,7 +10,7 @@ Its folders, in the order in which data flows through them; a folder imports onl
 - `methods`: pretraining, few-shot learning, in-context learning.
 - `rl`: worlds as tables, their exact solution, and agents that learn by acting.
 - `worlds`: the worlds that were written for this course.
-- `agents`: agents put together from trained parts, and the log of what they do.
+- `agents`: agents put together from trained parts: one that sorts, one that replaces itself, one with tools and a guard.
 - `figures`: the figures of the lessons.
 - `learner`: what answers the learner: checks of exercises, quizzes, progress, explorers, the table at a lesson's end.
 
