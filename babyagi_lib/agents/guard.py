@@ -14,8 +14,8 @@ answer must not authorise a call is the idea of CaMeL (Debenedetti and others 20
 each value; here one set of labels stands for all that the agent has read for a request.
 
 What the guard takes for granted: the user's words are turned into the calls that they ask for by a part that reads nothing else; the
-agent forgets what it has read when a request ends; and files change only through calls. A call that the user asks for may be made
-more than once.
+agent forgets what it has read when a request ends; and files change only through calls. What it does not promise:
+a call that the user asks for may be made more than once, and what the agent may read is no secret.
 """
 
 from __future__ import annotations
