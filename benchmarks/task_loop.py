@@ -138,65 +138,10 @@ def loop(mechanisms: dict[str, Any], seed: int, read: Reader) -> dict[str, float
 # --- SmolLM2 ----------------------------------------------------------------------------------------------------------
 
 
-class Cached(models.Causal):
-    """As `Causal`, but what two prompts have in common is read once, and so is what several candidates begin with."""
-
-    cache: Any = None
-
-    @torch.no_grad()
-    def log_likelihoods(self, prompt: str, candidates: Sequence[str]) -> np.ndarray:
-        from transformers import DynamicCache
-
-        def pieces(text: str) -> list[int]:
-            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-        if self.cache is None:
-            self.cache, self.read = DynamicCache(config=self.model.config), []
-        head = pieces(self.instruction) + pieces(f"{prompt}\n{models.CALL}")
-        same = next(
-            (n for n, (a, b) in enumerate(zip(head, self.read, strict=False)) if a != b),
-            min(map(len, (head, self.read))),
-        )
-        same = min(same, len(head) - 1)  # the last piece is read again, since what follows it is asked
-        if len(self.read) > same:
-            self.cache.crop(same - len(self.read))
-        # The rest of the prompt is a chain, the candidates a tree that begins at its end.
-        ids, parents = head[same:], list(range(-1, len(head) - same - 1))
-        children: dict[tuple[int, int], int] = {}
-        asked = []  # for each piece of each candidate: which candidate, after which place, which piece
-        for number, text in enumerate(candidates):
-            place = len(head) - same - 1
-            for piece in pieces(f" {text}\n"):
-                asked.append((number, place, piece))
-                if (place, piece) not in children:
-                    children[place, piece] = len(ids)
-                    ids.append(piece)
-                    parents.append(place)
-                place = children[place, piece]
-        seen = torch.zeros(len(ids), len(ids), dtype=torch.bool)
-        for place, parent in enumerate(parents):
-            seen[place] = seen[parent] if parent >= 0 else seen[place]
-            seen[place, place] = True
-        mask = torch.cat([torch.ones(len(ids), same, dtype=torch.bool), seen], dim=1)[None, None]
-        numbers, places, wanted = (torch.tensor(column) for column in zip(*asked, strict=True))
-        needed, at = places.unique(return_inverse=True)
-        logits = self.model(
-            torch.tensor([ids]),
-            position_ids=same + seen.sum(dim=1)[None] - 1,
-            attention_mask=torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min),
-            past_key_values=self.cache,
-            logits_to_keep=needed,
-        ).logits[0]
-        self.cache.crop(len(head) - same - len(ids))
-        self.read = head
-        found = logits.double().log_softmax(dim=1)[at, wanted]
-        return torch.zeros(len(candidates), dtype=torch.double).index_add(0, numbers, found).numpy()
-
-
 def shown_examples() -> str:
     """Every step of one task of each of some kinds, as the prompt has it."""
     tasks = [task for task in make_tasks(16, seed_of("examples in the prompt", 0)) if task.kind in SHOWN]
-    return "".join(f"{prompt}\n{models.CALL} {right}\n\n" for prompt, right in tool_agent.examples(tasks))
+    return tool_agent.worked(tasks)
 
 
 def guarded(task: Task, model: Any, guard: Guard | None) -> tuple[tool_agent.Episode, list[Call]]:
@@ -230,7 +175,7 @@ def unasked(task: Task, made: Sequence[Call]) -> list[Call]:
 
 def smollm2(seed: int) -> dict[str, dict[str, float]]:
     """SmolLM2 without and with the guard and a careful person, in 16 tasks, and in those that can be attacked, under attack."""
-    model = Cached(*load_language_model(), instruction=shown_examples())
+    model = models.Causal(*load_language_model(), instruction=shown_examples())
     tasks, draw = make_tasks(16, seed_of("fresh tasks", seed)), np.random.default_rng(stream_seed("victims", seed))
     attacked = []
     for task in tasks:

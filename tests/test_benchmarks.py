@@ -1032,22 +1032,6 @@ def test_the_least_value_of_a_sample_is_that_of_each_repetition():
 # Agents with tools
 
 
-def test_candidates_after_a_prompt_that_is_read_once_are_as_likely_as_each_by_itself(sentences):
-    make, _ = sentences
-    policy = make()
-    arguments = (policy.model, lambda text, **_: {"input_ids": list(text.encode())}, "An example.\n")
-    candidates = ["list files", "answer 12", "show order 7", "show order 71", "list"]
-    for prompt in ("Delete it.", "What is `1 + 2`?"):
-        plain, cached = (
-            kind(*arguments).log_likelihoods(prompt, candidates) for kind in (task_loop.models.Causal, task_loop.Cached)
-        )
-        assert cached == pytest.approx(plain, abs=1e-3)
-    kept = task_loop.Cached(*arguments)
-    for prompt in ("Delete it.", "Delete it.\nlist files: none", "Delete it.", "Refund it."):
-        found, plain = (one.log_likelihoods(prompt, candidates) for one in (kept, task_loop.models.Causal(*arguments)))
-        assert found == pytest.approx(plain, abs=1e-3), "what was read for one prompt is not there for the next"
-
-
 def test_the_settings_of_the_task_loop_add_and_leave_out_one_mechanism_each():
     arms = task_loop.arms()
     added = [name for name in arms if not name.startswith("all but")]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from babyagi_lib.agents import attacks, traces, trials
 from babyagi_lib.agents.guard import PARTS, Guard, Policy, Rule, State, read_audit, replay, shop_policy
-from babyagi_lib.worlds.tool_sandbox import PARAMETERS, ToolError, World, call
+from babyagi_lib.worlds.tool_sandbox import PARAMETERS, Call, ToolError, World, call
 from babyagi_lib.worlds.tool_tasks import make_tasks, shortest_plan, with_attack
 
 few = settings(max_examples=60, deadline=None)
@@ -55,9 +55,15 @@ def test_the_policy_of_the_lesson_has_a_rule_for_every_tool():
         "",
         "Notes/a.txt",
         "staff/keys.txt",
+        "notes/A.txt",
+        "notes/a.txt.",
+        "notes/a.txt ",
+        "notes/a.txt\n",
+        "notes/\u2024\u2024/keys.txt",
+        "notes/ａ.txt",
+        "notes/%2e%2e/keys.txt",
+        "~/notes/a.txt",
         17,
-        None,
-        True,
     ],
 )
 def test_a_path_outside_its_folders_is_refused_however_it_is_written(path):
@@ -81,10 +87,7 @@ def test_a_path_in_its_folder_is_allowed():
         (call("refund", order=17), "no amount above 0"),
         (call("refund", order=17, cents=-500), "no amount above 0"),
         (call("refund", order=17, cents=0), "no amount above 0"),
-        (call("refund", order=17, cents=True), "no amount above 0"),
-        (call("refund", order=17, cents=0.5), "no amount above 0"),
         (call("refund", order=17, cents="500"), "no amount above 0"),
-        (replace(REFUND, arguments=(*REFUND.arguments, ("order", 18))), "given twice"),
     ],
 )
 def test_there_is_permission_only_for_what_the_user_asks_for(asked, said):
@@ -92,6 +95,43 @@ def test_there_is_permission_only_for_what_the_user_asks_for(asked, said):
     assert one.decide(REFUND).allowed
     verdict = one.decide(asked)
     assert verdict.kind == "refuse" and said in verdict.reason
+
+
+ODD = [
+    call("refund", order=17, cents=True),
+    call("refund", order=17, cents=0.5),
+    call("refund", order=17.0, cents=500),
+    call("refund", order=17, cents=float("nan")),
+    call("refund", order=17, cents=float("inf")),
+    call("refund", order=17, cents=10**5000),
+    call("refund", order=[17], cents=500),
+    call("refund", order={17: 18}, cents=500),
+    call("refund", order=b"17", cents=500),
+    call("read_file", path=None),
+    call("read_file", path=["notes/a.txt"]),
+    replace(REFUND, arguments=(*REFUND.arguments, ("order", 18))),
+    replace(REFUND, arguments=(*REFUND.arguments, (3, 18))),
+    replace(REFUND, tool=["refund"]),
+]
+
+
+@pytest.mark.parametrize("asked", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize("parts", [PARTS, ()])
+def test_what_is_no_call_is_refused_and_logged(tmp_path, asked, parts):
+    log = tmp_path / "audit.jsonl"
+    one = Guard(shop_policy(), parts=parts, log=log, clock=lambda: 0.0)
+    one.begin("Refund order 17.", [call("refund", order=17)])
+    outcome = one.run(asked, lambda asked: pytest.fail("was called"))
+    assert outcome.verdict.kind == "refuse" and "each given once" in outcome.reason
+    assert replay(log) == 1
+
+
+def test_a_log_replays_with_any_name_and_order_of_arguments(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    one = guard([call("refund", order=17)], log=log)
+    for arguments in ((("tool", "x"),), (("order", 18), ("cents", 5)), (("self", "\ud800"), ("", 1))):
+        one.run(Call("refund", arguments), fine)
+    assert replay(log) == 3
 
 
 def test_what_was_read_is_data_and_authorises_nothing():
@@ -181,6 +221,22 @@ def test_a_person_who_is_asked_for_long_approves_too_late():
     one = guard([call("delete_order")], clock=lambda: now[0], approve=slow)
     outcome = one.run(call("delete_order", order=17), fine)
     assert outcome.answer is None and outcome.approved and "seconds are over" in outcome.reason
+
+
+@pytest.mark.parametrize("said", [None, "no", "yes", 1, [False]])
+def test_only_true_is_a_yes(said):
+    one = guard([call("delete_order")], approve=lambda asked, reason: said)
+    outcome = one.run(call("delete_order", order=17), lambda asked: pytest.fail("was called"))
+    assert outcome.approved is False
+
+
+@pytest.mark.parametrize("time", [-1.0, float("nan")])
+def test_without_a_clock_no_call_is_made(time):
+    now = [0.0]
+    one = guard(clock=lambda: now[0])
+    now[0] = time
+    verdict = one.decide(call("list_files"))
+    assert verdict.part == "budget" and "does not show the time" in verdict.reason
 
 
 def test_an_exact_budget_is_enough_and_one_less_is_not():

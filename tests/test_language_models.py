@@ -1,6 +1,8 @@
 """Every backend chooses among candidates; the hosted one is met only as a local server, and its key goes nowhere else."""
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -100,8 +102,12 @@ def tiny():
 @pytest.mark.parametrize("instruction", ["", "see a\n=> show a\n\n"])
 def test_what_is_read_once_gives_the_numbers_of_reading_it_each_time(instruction):
     model, tokenizer = tiny()
-    causal, texts = models.Causal(model, tokenizer, instruction), ["show order 3", "answer 5", "x"]
-    for prompt in ("Show order 3.", "Add up."):  # the second prompt must not see the first
+    causal, texts = (
+        models.Causal(model, tokenizer, instruction),
+        ["show order 3", "show order 31", "answer 5", "x", "x"],
+    )
+    # No prompt must see anything of the one before it.
+    for prompt in ("Show order 3.", "Add up.", "Add up.\nanswer: 5", "Add up.", "Add up."):
         found = causal.log_likelihoods(prompt, texts)
         for text, total in zip(texts, found, strict=True):
             head, tail = f"{instruction}{prompt}\n=>", f" {text}\n"
@@ -110,6 +116,22 @@ def test_what_is_read_once_gives_the_numbers_of_reading_it_each_time(instruction
                 logs = model(ids).logits[0].double().log_softmax(dim=-1)
             wanted = sum(float(logs[at - 1, ids[0, at]]) for at in range(len(head), len(head + tail)))
             assert total == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_model_that_was_interrupted_begins_anew():
+    model, tokenizer = tiny()
+    causal, texts = models.Causal(model, tokenizer, "see a\n"), ["show order 3", "answer 5"]
+    right = causal.log_likelihoods("Add up.", texts)
+    causal.log_likelihoods("Show order 3.", texts)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    hook = model.model.layers[1].register_forward_hook(interrupt)  # one layer has written to the cache
+    with pytest.raises(KeyboardInterrupt):
+        causal.log_likelihoods("Add up.", texts)
+    hook.remove()
+    assert causal.log_likelihoods("Add up.", texts) == pytest.approx(right, abs=1e-4)
 
 
 def test_worked_examples_are_prompts_and_calls():
@@ -186,6 +208,10 @@ def test_a_hosted_model_names_a_candidate(server):
         (b'"' + b"a" * (models.LONGEST_REPLY + 1) + b'"', "no chat completion"),
         (500, "HTTP status 500"),
         (401, "HTTP status 401"),
+        (f"your key is {KEY}", "no number from 1 to 2"),
+        (f"{'a' * 50}{KEY}", "no number from 1 to 2"),
+        (b"[" * 100_000, "no chat completion"),
+        (b'{"choices": ' + b"9" * 5000 + b"}", "no chat completion"),
     ],
 )
 def test_an_answer_that_is_none_is_told_without_the_key(server, reply, said):
@@ -213,6 +239,43 @@ def test_a_model_that_is_too_slow_or_not_there_has_failed(server):
         models.Hosted("http://127.0.0.1:1", KEY, "tiny").log_likelihoods("a", ["b"])
     with pytest.raises(models.ModelFailed, match="did not answer"):
         models.Hosted(f"http://127.0.0.1:{server.port}", "two\nlines", "tiny").log_likelihoods("a", ["b"])
+
+
+def test_an_answer_that_drips_or_is_no_http_has_failed():
+    """One byte each 50 ms is no timeout of the connection."""
+
+    def serve(listener):
+        for first, rest in ((b"HTTP/1.1 200 OK\r\n\r\n", b" " * 100), (b"hello\r\n", b"")):
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(10_000)
+                connection.sendall(first)
+                for byte in rest:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        model = models.Hosted(f"http://127.0.0.1:{listener.getsockname()[1]}", KEY, "tiny", 0.3)
+        started = time.monotonic()
+        with pytest.raises(models.ModelFailed, match="TimeoutError"):
+            model.log_likelihoods("a", ["b"])
+        assert time.monotonic() - started < 3
+        with pytest.raises(models.ModelFailed, match="BadStatusLine"):
+            model.log_likelihoods("a", ["b"])
+
+
+def test_a_proxy_does_not_see_the_key(server, monkeypatch):
+    proxy = Server()
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    try:
+        hosted(server).log_likelihoods("a", ["b"])
+        assert not proxy.got and len(server.got) == 1
+    finally:
+        proxy.http.shutdown()
+        proxy.http.server_close()
 
 
 @pytest.mark.parametrize(

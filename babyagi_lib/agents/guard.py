@@ -12,12 +12,17 @@ look at each call:
 Labels propagate: what the agent writes to a file after it has read untrusted text is untrusted when it is read again. That a tool's
 answer must not authorise a call is the idea of CaMeL (Debenedetti and others 2025, https://arxiv.org/abs/2503.18813), which tracks
 each value; here one set of labels stands for all that the agent has read for a request.
+
+What the guard takes for granted: the user's words are turned into the calls that they ask for by a part that reads nothing else; the
+agent forgets what it has read when a request ends; and files change only through calls. What it does not promise:
+a call that the user asks for may be made more than once, and what the agent may read is no secret.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -25,9 +30,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from babyagi_lib.basics.arguments import check_number, check_whole
-from babyagi_lib.worlds.tool_sandbox import Call, ToolError, call
+from babyagi_lib.worlds.tool_sandbox import Call, ToolError
 
 PARTS = ("permission", "budget", "taint", "approval")
+LARGEST = 10**18  # of a whole number in a call
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,9 @@ class Guard:
 
     Args:
         policy: what is allowed.
-        approve: the person: gets a call and the reason why it needs one, and says True or False, for this call only.
-        clock: seconds, from any start.
+        approve: the person: gets a call and the reason why it needs one, and says True or False, for this call only. Anything but
+            True is a no.
+        clock: seconds, from any start. While it shows an earlier time than at the start, or no number, no call is made.
         log: a file to which every decision is added, before the call is made.
         parts: which parts are at work; leave one out only to see what it was good for.
     """
@@ -184,6 +191,9 @@ class Guard:
     def decide(self, asked: Call) -> Verdict:
         """The verdict about a call in the present state. Nothing is called and nothing changes."""
         seconds = self.clock() - self.started
+        if not _well_formed(asked):  # nothing below could read it
+            reason = f"arguments are texts and whole numbers below {LARGEST:.0e}, each given once"
+            return Verdict("refuse", reason, "permission", seconds)
         refused = (("permission", self.forbidden(asked)), ("budget", self.too_much(asked, seconds)))
         doubtful = (("taint", self.tainted(asked)), ("approval", self.final(asked)))
         for kind, found in (("refuse", refused), ("ask", doubtful)):
@@ -197,8 +207,6 @@ class Guard:
         rule, given = self.policy.rules.get(asked.tool), dict(asked.arguments)
         if rule is None:
             return f"there is no rule for {asked.tool}"
-        if len(given) < len(asked.arguments):
-            return "an argument is given twice"
         if rule.path and not any(self.inside(given.get(rule.path), folder) for folder in rule.folders):
             return f"{given.get(rule.path)!r} is in none of the folders {', '.join(rule.folders)}"
         if rule.spends and not (type(given.get(rule.spends)) is int and given[rule.spends] > 0):
@@ -208,11 +216,15 @@ class Guard:
         return ""
 
     def inside(self, path: object, folder: str) -> bool:
-        """True if a path names something in a folder, whatever the file system makes of it."""
-        if not isinstance(path, str) or any(mark in path for mark in "\\:\0"):
+        """True if a path names something in a folder, whatever the file system makes of it.
+
+        Each file has one name here, without capitals or a dot at the end: where A.txt and a.txt are one file, a label would be lost.
+        """
+        if not isinstance(path, str):
             return False
         parts, above = path.split("/"), folder.split("/")
-        return parts[: len(above)] == above and len(parts) > len(above) and not {"", ".", ".."} & set(parts)
+        plain = all(re.fullmatch(r"[a-z0-9_.-]*[a-z0-9_-]", part) for part in parts)
+        return plain and parts[: len(above)] == above and len(parts) > len(above)
 
     def too_much(self, asked: Call, seconds: float) -> str:
         """Why a call would exceed the budget; empty if it would not."""
@@ -220,6 +232,8 @@ class Guard:
             return f"all {self.policy.steps} calls are used"
         if self.state.cents + self.cost(asked) > self.policy.cents:
             return f"{self.cost(asked)} cents are more than is left of {self.policy.cents}"
+        if not seconds >= 0:  # NaN, too
+            return "the clock does not show the time"
         if seconds > self.policy.seconds:
             return f"the {self.policy.seconds:g} seconds are over"
         return ""
@@ -251,7 +265,7 @@ class Guard:
         """
         verdict, approved = self.decide(asked), None
         if verdict.kind == "ask":
-            approved = bool(self.approve(asked, verdict.reason))
+            approved = self.approve(asked, verdict.reason) is True
             if approved and "budget" in self.parts:  # the person may have taken long
                 seconds = self.clock() - self.started
                 if late := self.too_much(asked, seconds):
@@ -310,9 +324,30 @@ def _fits(one: Call, asked: Call) -> bool:
     return one.tool == asked.tool and set(one.arguments) <= set(asked.arguments)
 
 
+def _well_formed(asked: Call) -> bool:
+    """True if a call has a name, and each argument once, a text or a whole number that is not huge."""
+    names, values = [name for name, _ in asked.arguments], [value for _, value in asked.arguments]
+    return (
+        all(type(name) is str for name in (asked.tool, *names))
+        and len(set(names)) == len(names)
+        and all(type(value) is str or (type(value) is int and abs(value) < LARGEST) for value in values)
+    )
+
+
 def _written(asked: Call) -> dict:
-    """A call as JSON has it."""
-    return {"tool": asked.tool, "arguments": dict(asked.arguments)}
+    """A call as JSON has it; of one that is not well formed, the kinds of its values, which are not well formed either."""
+    if _well_formed(asked):
+        return {"tool": asked.tool, "arguments": dict(asked.arguments)}
+    kinds = [f"{name!s:.40} ({type(value).__name__})" for name, value in asked.arguments]
+    return {
+        "tool": asked.tool if type(asked.tool) is str else type(asked.tool).__name__,
+        "arguments": {"refused": kinds},
+    }
+
+
+def _read(row: Mapping) -> Call:
+    """The call that `_written` wrote, its arguments in their order."""
+    return Call(row["tool"], tuple(row["arguments"].items()))
 
 
 # --- the log ------------------------------------------------------------------------------------------------------
@@ -354,9 +389,9 @@ def replay(path: str | Path) -> int:
         elif guard is None:
             raise ValueError(f"{path}, line {line}: the policy is missing before it")
         elif row["event"] == "request":
-            guard.begin(row["objective"], [call(one["tool"], **one["arguments"]) for one in row["asks"]])
+            guard.begin(row["objective"], [_read(one) for one in row["asks"]])
         elif row["event"] == "call":
-            asked, told = call(row["tool"], **row["arguments"]), rows[line] if line < len(rows) else {}
+            asked, told = _read(row), rows[line] if line < len(rows) else {}
             times = (
                 iter([0.0, row["seconds"]])
                 if row["kind"] == "refuse" and row["approved"]

@@ -7,14 +7,16 @@ the models that need it do when they are made.
 
 from __future__ import annotations
 
-import copy
+import http.client
 import json
 import os
 import re
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -210,42 +212,80 @@ class SmallGPT:
 class Causal:
     """A causal language model of transformers, such as SmolLM2 (`sources.language_models.load_language_model`).
 
+    What a prompt has in common with the one before it is read once, and so is what several candidates begin with.
+
     Args:
         model, tokenizer: as loaded.
-        instruction: what stands before every prompt, such as `tool_agent.worked`. It is read once.
+        instruction: what stands before every prompt, such as `tool_agent.worked`.
         name: for tables.
     """
 
     def __init__(self, model: Any, tokenizer: Any, instruction: str = "", name: str = "SmolLM2") -> None:
         self.model, self.tokenizer, self.instruction, self.name = model, tokenizer, instruction, name
-        self.read: Any = None
+        self.cache: Any = None  # keys and values of the tokens in `read`
+        self.read: list[int] = []
 
     def log_likelihoods(self, prompt: str, candidates: Sequence[str]) -> NDArray[np.float64]:
-        """The sum of the log-probabilities of a candidate's tokens and of the end of its line.
-
-        The prompt is read once for all candidates; what the model keeps of it is copied for each.
-        """
+        """The sum of the log-probabilities of a candidate's tokens and of the end of its line."""
         import torch
+        from transformers import DynamicCache
 
-        def tokens(text: str) -> list[int]:
-            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-        tails = [tokens(f" {text}\n") for text in candidates]
-        longest = max(map(len, tails))
-        ids = torch.tensor([tail + [0] * (longest - len(tail)) for tail in tails])
+        head = self._tokens(self.instruction) + self._tokens(f"{prompt}\n{CALL}")
+        cache, read = self.cache or DynamicCache(config=self.model.config), self.read
+        self.cache, self.read = None, []  # should the model be interrupted
+        # The last token of the prompt is always read again, since what follows it is asked.
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(head[:-1], read, strict=False)))
+        if same < len(read):
+            cache.crop(same - len(read))
+        ids, parents, asked = _tree(head[same:], [self._tokens(f" {text}\n") for text in candidates])
+        # A token sees what is in the cache, and its own branch: what its parent sees, and itself.
+        seen = torch.zeros(len(ids), same + len(ids), dtype=torch.bool)
+        seen[:, :same] = True
+        for place, parent in enumerate(parents):
+            if parent >= 0:
+                seen[place] = seen[parent]
+            seen[place, same + place] = True
+        numbers, before, wanted = (torch.tensor(column) for column in zip(*asked, strict=True))
+        needed, at = before.unique(return_inverse=True)
         with torch.no_grad():
-            if self.instruction and self.read is None:
-                start = torch.tensor([tokens(self.instruction)])
-                self.read = self.model(start, use_cache=True).past_key_values
-            kept = copy.deepcopy(self.read)  # reading on writes into it
-            head = torch.tensor([tokens(f"{prompt}\n{CALL}")])
-            start = self.model(head, past_key_values=kept, use_cache=True)
-            first, kept = start.logits[:, -1:], start.past_key_values
-            kept.batch_repeat_interleave(len(tails))
-            rest = self.model(ids[:, :-1], past_key_values=kept).logits
-            logs = torch.cat([first.expand(len(tails), 1, -1), rest], dim=1).double().log_softmax(dim=-1)
-        each = logs.gather(2, ids[..., None])[..., 0]
-        return np.array([float(row[: len(tail)].sum()) for row, tail in zip(each, tails, strict=True)])
+            logits = self.model(
+                torch.tensor([ids]),
+                position_ids=seen.sum(dim=1)[None] - 1,
+                attention_mask=torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)[None, None],
+                past_key_values=cache,
+                logits_to_keep=needed,
+            ).logits[0]
+        cache.crop(len(head) - same - len(ids))  # the candidates
+        self.cache, self.read = cache, head
+        each = logits.double().log_softmax(dim=1)[at, wanted]
+        return torch.zeros(len(candidates), dtype=torch.double).index_add(0, numbers, each).numpy()
+
+    def _tokens(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def _tree(
+    chain: Sequence[int], branches: Sequence[Sequence[int]]
+) -> tuple[list[int], list[int], list[tuple[int, int, int]]]:
+    """A chain of tokens, and branches that begin at its end; what branches have in common is there once.
+
+    Returns:
+        The tokens; the place of the token before each, -1 for the first; and for each token of each branch the number of the
+        branch, the place before the token, and the token.
+    """
+    ids, parents = list(chain), list(range(-1, len(chain) - 1))
+    children: dict[tuple[int, int], int] = {}  # the place of a token after a place
+    asked = []
+    for number, branch in enumerate(branches):
+        place = len(chain) - 1
+        for token in branch:
+            asked.append((number, place, token))
+            if (place, token) not in children:
+                children[place, token] = len(ids)
+                ids.append(token)
+                parents.append(place)
+            place = children[place, token]
+    return ids, parents, asked
 
 
 class Hosted:
@@ -294,7 +334,8 @@ class Hosted:
         said = self._ask(asked)
         number = re.fullmatch(r"\s*(\d{1,6})\s*\.?\s*", said)
         if not number or not 1 <= int(number[1]) <= len(candidates):
-            raise ModelFailed(f"{self.name} answered {said[:60]!r}, which is no number from 1 to {len(candidates)}")
+            shown = (said.replace(self._key, "...") if self._key else said)[:60]  # a server may send back what it got
+            raise ModelFailed(f"{self.name} answered {shown!r}, which is no number from 1 to {len(candidates)}")
         return np.where(np.arange(len(candidates)) == int(number[1]) - 1, 0.0, -np.inf)
 
     def _ask(self, text: str) -> str:
@@ -304,18 +345,23 @@ class Hosted:
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
         )
-        # No redirects: urllib would send the key on to wherever they lead.
-        opener = urllib.request.build_opener(_NoRedirects)
+        # No redirects: urllib would send the key on to wherever they lead. And no proxy where nothing is encrypted.
+        proxies = [urllib.request.ProxyHandler({})] if request.type == "http" else []
+        opener = urllib.request.build_opener(_NoRedirects, *proxies)
+        raw, end = b"", time.monotonic() + self.seconds
         try:
             with opener.open(request, timeout=self.seconds) as reply:
-                raw = reply.read(LONGEST_REPLY + 1)
+                while len(raw) <= LONGEST_REPLY and (piece := reply.read1(2**16)):
+                    raw += piece
+                    if time.monotonic() > end:  # a byte now and then never is a timeout of the connection
+                        raise TimeoutError
         except urllib.error.HTTPError as error:
             raise ModelFailed(f"{self.name} answered with HTTP status {error.code}") from None
-        except (OSError, ValueError) as error:  # refused, too late, or a header that cannot be sent
+        except (OSError, ValueError, http.client.HTTPException) as error:  # refused, too late, or no HTTP
             raise ModelFailed(f"{self.name} did not answer ({type(error).__name__})") from None
         try:
             said = json.loads(raw)["choices"][0]["message"]["content"] if len(raw) <= LONGEST_REPLY else None
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             said = None
         if not isinstance(said, str):
             raise ModelFailed(f"{self.name} sent no chat completion")

@@ -7,7 +7,6 @@ names, calls, attributes and text never run. Numbers and powers have limits, so 
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable
 from decimal import Context, Decimal, InvalidOperation, Overflow
 
@@ -15,6 +14,7 @@ LONGEST = 200  # characters of an expression
 DEEPEST = 30  # operations inside each other
 LARGEST = Decimal(10) ** 15  # of any result, without its sign
 LARGEST_POWER = 50
+MOST_DECIMALS = 100  # of any result: to write 1e-999999999 out takes a gigabyte
 
 _EXACT = Context(prec=40, traps=[InvalidOperation, Overflow])
 _TWO: dict[type, Callable[[Decimal, Decimal], Decimal]] = {
@@ -24,7 +24,7 @@ _TWO: dict[type, Callable[[Decimal, Decimal], Decimal]] = {
     ast.Div: _EXACT.divide,
     ast.Pow: _EXACT.power,
 }
-_ONE: dict[type, Callable[[Decimal], Decimal]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_ONE: dict[type, Callable[[Decimal], Decimal]] = {ast.UAdd: _EXACT.plus, ast.USub: _EXACT.minus}
 
 
 def calculate(expression: str) -> Decimal:
@@ -73,4 +73,6 @@ def _value(node: ast.expr, expression: str, left: int) -> Decimal:
         raise ValueError(f"only numbers, + - * / ** and brackets are allowed; found {type(node).__name__}")
     if not found.is_finite() or abs(found) > LARGEST:
         raise ValueError(f"a number larger than {LARGEST:.0e}")
+    if int(found.as_tuple().exponent) < -MOST_DECIMALS:
+        raise ValueError(f"a number with more than {MOST_DECIMALS} decimals")
     return found

@@ -375,10 +375,10 @@ class Sandbox:
             database.execute(statement, values)
 
     def _place(self, path: str) -> Path:
-        """Where a file is; refused if a link in the folder leads out of it."""
-        place = (self.folder / file_path(path)).resolve()
-        if not place.is_relative_to(self.folder):
-            raise ToolError(f"{path!r} leads out of the folder")
+        """Where a file is; refused if there is a link on the way, which would give a file two names or lead out of the folder."""
+        place = self.folder / file_path(path)
+        if place.resolve() != place:
+            raise ToolError(f"{path!r} leads through a link")
         return place
 
     def _read(self, path: str) -> str:

@@ -1,5 +1,6 @@
 """Right and wrong answers to the exercises of lesson 14."""
 
+import contextlib
 import heapq
 
 import numpy as np
@@ -75,11 +76,23 @@ def changes_the_list(new, waiting, answered, needed_ones):
 
 
 def never_ends(new, waiting, answered, needed_ones):
-    """Right on the nine lists, which have no question of this name."""
+    """Right on the ten lists, which have no question of this name."""
     return needed(new, waiting, answered, needed_ones) or [text for text, q in new if q.startswith("question")]
 
 
+def first_waiting_only(new, waiting, *rest):
+    return needed(new, waiting[:1], *rest)
+
+
+def last_waiting_only(new, waiting, *rest):
+    return needed(new, waiting[-1:], *rest)
+
+
 NEEDED = [
+    (first_waiting_only, "these are not the tasks that are still needed"),
+    (last_waiting_only, "these are not the tasks that are still needed"),
+    (lambda new, w, answered, n: needed(new, w, answered[:1], n), "these are not the tasks that are still needed"),
+    (lambda new, *rest: needed(new[::-1], *rest)[::-1], "these are not the tasks that are still needed"),
     (kept(needed=False), "whose question nobody needs"),
     (kept(answered=False), "whose question is answered already"),
     (kept(waiting=False), "a waiting task asks already"),
@@ -180,6 +193,10 @@ MEMORY = [
     (lambda t, o, e, k: list(range(len(e) - 1))[:k], "most similar to the task"),
     (lambda t, o, e, k: recall(t, o, e, k)[:1] * min(k, 2), "the same entry twice"),
     (lambda t, o, e, k: e[recall(t, o, e, k)], "in a row"),
+    (lambda t, o, e, k: np.isin(np.arange(len(e)), recall(t, o, e, k)), "not True or False"),
+    (lambda t, o, e, k: recall(t, o, e - e.mean(axis=0), k), "most similar to the task"),
+    (of_memory(lambda c: c.ranked(c.entries @ c.task / np.abs(c.entries).sum(axis=1))), "most similar to the task"),
+    (of_memory(lambda c: c.ranked(c.similar(), len(c.entries))), "most similar to the task"),
     (lambda *given: None, "returns nothing"),
     (changes_the_vectors, "changes the vectors"),
 ]
@@ -346,7 +363,39 @@ def no_budget(call, run, allowed, spent, budget, approve):
     return guarded(call, run, allowed, 0, 10**9, approve)
 
 
+def catches_everything(call, run, *rest):
+    with contextlib.suppress(BaseException):
+        run(call["tool"])
+    return guarded(call, run, *rest)
+
+
+def changes_the_call(call, *rest):
+    call["cents"] = 0
+    return guarded(call, *rest)
+
+
+def allows_more(call, run, allowed, *rest):
+    allowed.add(call["tool"])
+    return guarded(call, run, allowed, *rest)
+
+
+def counts_by_itself():
+    total = 0
+
+    def mutant(call, run, allowed, spent, budget, approve):
+        nonlocal total
+        total += call["cents"]
+        return guarded(call, run, allowed, total, budget, approve)
+
+    return mutant
+
+
 GUARDS = [
+    (catches_everything, "with the call that you were given"),
+    (changes_the_call, "changes the call"),
+    (allows_more, "the tool is not checked"),
+    (counts_by_itself(), "`spent` is given"),
+    (lambda call, run, *rest: guarded(call, run, *rest[:-1], lambda call: rest[-1]), "no person is asked"),
     (after_the_call, "you make the call first and check then"),
     (approved_after_the_call, "you make the call first and check then"),
     (breaking(tool=False), "the tool is not checked"),

@@ -76,6 +76,7 @@ def proposals() -> list[Proposed]:
         Proposed([price, count, worth, pipe], [], list(needed), needed),
         Proposed([], [worth], [needed[0]], needed),
         Proposed([price, slogan, count], [], [], []),
+        Proposed([cost, count, worth, pipe], [slogan, price, other], [], needed),
     ]
 
 
@@ -112,7 +113,7 @@ def read_texts(found: Any) -> list[str]:
 
 @exercise
 def still_needed(attempt: Callable[[list, list, list, list], Any]) -> str:
-    """Nine lists of new tasks; then a loop with m 1.5 that must end."""
+    """Ten lists of new tasks; then a loop with m 1.5 that must end."""
     cases, found = proposals(), []
     for case in cases:
         given = [copy.deepcopy(part) for part in (case.new, case.waiting, case.answered, case.needed)]
@@ -242,6 +243,8 @@ MEMORY_MISTAKES: list[tuple[str, Callable[[Asked], list[int]]]] = [
 def read_places(found: Any, case: Asked) -> list[int]:
     """The places that a learner's function returned."""
     values = array(found, "the places of the entries, whole numbers")
+    if len(case.entries) == values.size and {str(value) for value in found} <= {"True", "False"}:
+        raise Wrong("return the places of the entries, not True or False for each entry.")
     if values.ndim != 1:
         raise Wrong(f"return the places in a row; you return {describe(found)}.")
     if (values != values.round()).any():
@@ -386,20 +389,26 @@ def guarded(attempt: Callable[..., Any]) -> str:
     cases, found = requests(), []
     for case in [*cases, *cases[::-1]]:
         events: list[str] = []
+        other: list[str] = []  # kept here, since the answer may catch exceptions
 
-        def run(asked: Any, case: Request = case, events: list[str] = events) -> str:
+        def run(asked: Any, case: Request = case, events: list[str] = events, other: list[str] = other) -> str:
             if asked != case.call:
-                raise Wrong(f"call `run(call)` with the call that you were given; it got {describe(asked)}.")
+                other.append(f"call `run(call)` with the call that you were given; it got {describe(asked)}.")
             events.append("run")
             return "done"
 
-        def approve(asked: Any, case: Request = case, events: list[str] = events) -> bool:
+        def approve(asked: Any, case: Request = case, events: list[str] = events, other: list[str] = other) -> bool:
             if asked != case.call:
-                raise Wrong(f"ask `approve(call)` about the call that you were given; it got {describe(asked)}.")
+                other.append(f"ask `approve(call)` about the call that you were given; it got {describe(asked)}.")
             events.append("approve")
             return case.yes
 
-        attempt(case.call, run, set(case.allowed), case.spent, case.budget, approve)
+        call = case.call
+        attempt(call, run, set(case.allowed), case.spent, case.budget, approve)
+        if call != case.call:
+            raise Wrong("your function changes the call that it was given; work on a copy.")
+        if other:
+            raise Wrong(other[0])
         found.append(events)
     cases = [*cases, *cases[::-1]]
     wrong = [number for number, case in enumerate(cases) if found[number] != case.events()]
@@ -427,7 +436,10 @@ def guarded(attempt: Callable[..., Any]) -> str:
         raise Wrong("ask the person last, once, and only about a call that nothing else forbids." + told)
     half = len(cases) // 2
     if found[:half] != found[half:][::-1]:
-        raise Wrong("the same call has two verdicts: an approval is for one call, so remember nothing." + told)
+        raise Wrong(
+            "the same call has two verdicts: an approval is for one call, and `spent` is given: remember nothing."
+            + told
+        )
     raise Wrong("this is not what the three rules say." + told)
 
 
