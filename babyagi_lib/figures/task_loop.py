@@ -171,11 +171,13 @@ def mechanisms(executed: Mapping[str, Interval], success: Mapping[str, float], s
         )
         axis.text(found.high + 2, place, f"met: {success[name]:.0%}", va="center", fontsize=8)
         described.append(f"{name}: {found.estimate:.0f} tasks, met in {success[name]:.0%}")
+    for colour, said in ((GREEN, "met in all runs"), (BLUE, "in some"), (GREY, "in none")):
+        axis.barh(0, 0, color=colour, label=said)  # only for the legend
     axis.axvline(shortest, color=ORANGE, linestyle="--", linewidth=1.2, zorder=0.5, label=f"shortest run: {shortest}")
     axis.set_yticks(places, list(executed), fontsize=9)
     axis.invert_yaxis()
     axis.set(xlabel="tasks executed", xlim=(0, max(found.high for found in executed.values()) * 1.22))
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     _plain(axis)
     show(
         figure,
