@@ -200,6 +200,13 @@ def test_the_propensity_is_that_of_the_whole_sequence():
     assert set(log.action[:, 0]) == {0, 1, 2, *live[:1]}
 
 
+def test_a_log_holds_every_state_of_a_long_horizon():
+    line = changing_line.phase("as trained", horizon=7)
+    human = np.full(len(line.states.allowed), len(line.senses) + 7)
+    states = cycle.play(line, human, None, 300, np.random.default_rng(0), explore=0.9).state
+    assert states.min() == 0 and 2**15 < states.max() < len(line.states.allowed)
+
+
 def test_without_a_challenger_or_exploring_the_live_policy_decides_alone():
     log = cycle.play(LINE, BEST, None, 500, np.random.default_rng(2), explore=0)
     assert log.agrees(BEST).all() and (log.propensity == 1).all()
@@ -224,6 +231,18 @@ def test_counted_tables_come_near_the_true_ones_whatever_was_asked():
 
 def contents(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_challenger_is_compared_on_the_parts_that_came_after_it_and_on_no_others(tmp_path):
+    lines = changing_line.phases(3, horizon=2)
+    compared = []
+    for rounds in range(1, len(lines) + 1):
+        state = cycle.run(tmp_path, lines[:rounds], parts=60, seed=3).state
+        if state["challenger"] is not None:
+            made = int(state["challenger"][-4:])  # after so many rounds
+            compared.append(rounds - made)
+            assert (state["gate"]["count"] if state["gate"] else 0) == 60 * compared[-1]
+    assert {0, 1} == set(compared)
 
 
 def test_the_same_seed_writes_the_same_bytes_and_a_finished_cycle_stays_as_it_is(tmp_path):

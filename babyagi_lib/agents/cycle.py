@@ -96,7 +96,7 @@ def play(
     kind = rng.choice(len(line.prior), size=parts, p=line.prior)
     explored, sent = rng.random(parts) < explore, rng.random(parts) < share
     at, going, reward = np.zeros(parts, dtype=np.int64), np.ones(parts, dtype=bool), np.zeros(parts)
-    state = np.zeros((parts, horizon + 1), dtype=np.int16)
+    state = np.zeros((parts, horizon + 1), dtype=np.int32)
     action, symbol = (np.full((parts, horizon + 1), -1, dtype=np.int8) for _ in range(2))
     by_chance = np.ones(parts)  # of these decisions, if the part were explored
     for step in range(horizon + 1):
