@@ -198,6 +198,7 @@ def run(
     Raises:
         ValueError: a parameter is out of its range.
     """
+    check_whole("patience", patience, 1)
     store = Versions(folder)
     now = store.now() or begin(store, lines[0], seed)
     while now.state["round"] < len(lines):
@@ -217,7 +218,7 @@ def run(
             gate = BettingGate.from_state(state["gate"]) if state["gate"] else BettingGate(least, delta)
             if gate.observe(differences(log, live, challenger)):
                 promoted = state["challenger"]
-                why = f"capital above {1 / delta:g} after {gate.crossed} parts"
+                why = f"capital above {1 / gate.delta:g} after {gate.crossed} parts"
             state |= {"gate": gate.state(), "age": state["age"] + 1}
             if promoted or state["age"] >= patience:
                 state |= {"challenger": None, "gate": None, "age": 0}
