@@ -153,6 +153,7 @@ def test_notes_of_the_second_supplier():
         lambda: cycle.play(changing_line.phase("as trained", 1), np.zeros(1), None, 0, None),
         lambda: cycle.play(changing_line.phase("as trained", 1), np.zeros(1), None, 5, None, share=1.0),
         lambda: cycle.play(changing_line.phase("as trained", 1), np.zeros(1), None, 5, None, explore=1.0),
+        lambda: cycle.run("no folder is made", [LINE], patience=0),
         lambda: refitting.replay_weights([0, 0], 1, 0.5),
         lambda: refitting.replay_weights([0, 1], 1, 1.5),
         lambda: refitting.fit(refitting.Reader(4, 0), np.zeros((0, 4)), [], seed=0),
@@ -200,6 +201,13 @@ def test_the_propensity_is_that_of_the_whole_sequence():
     assert set(log.action[:, 0]) == {0, 1, 2, *live[:1]}
 
 
+def test_a_log_holds_every_state_of_a_long_horizon():
+    line = changing_line.phase("as trained", horizon=7)
+    human = np.full(len(line.states.allowed), len(line.senses) + 7)
+    states = cycle.play(line, human, None, 300, np.random.default_rng(0), explore=0.9).state
+    assert states.min() == 0 and 2**15 < states.max() < len(line.states.allowed)
+
+
 def test_without_a_challenger_or_exploring_the_live_policy_decides_alone():
     log = cycle.play(LINE, BEST, None, 500, np.random.default_rng(2), explore=0)
     assert log.agrees(BEST).all() and (log.propensity == 1).all()
@@ -224,6 +232,18 @@ def test_counted_tables_come_near_the_true_ones_whatever_was_asked():
 
 def contents(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_challenger_is_compared_on_the_parts_that_came_after_it_and_on_no_others(tmp_path):
+    lines = changing_line.phases(3, horizon=2)
+    compared = []
+    for rounds in range(1, len(lines) + 1):
+        state = cycle.run(tmp_path, lines[:rounds], parts=60, seed=3).state
+        if state["challenger"] is not None:
+            made = int(state["challenger"][-4:])  # after so many rounds
+            compared.append(rounds - made)
+            assert (state["gate"]["count"] if state["gate"] else 0) == 60 * compared[-1]
+    assert {0, 1} == set(compared)
 
 
 def test_the_same_seed_writes_the_same_bytes_and_a_finished_cycle_stays_as_it_is(tmp_path):
@@ -283,15 +303,18 @@ def test_a_bad_version_that_is_promoted_by_hand_is_rolled_back(tmp_path):
 
 
 KILLED = """
-import os, random, signal, sys
+import os, random, signal, sys, time
 from babyagi_lib.agents import cycle
 from babyagi_lib.worlds import changing_line
 
 folder, wanted = sys.argv[1], int(sys.argv[2])
-lines, chance = changing_line.phases(8, horizon=2), random.Random(5)
+lines, chance = changing_line.phases(12, horizon=2), random.Random(5)
+begun = time.monotonic()
+cycle.run(folder + "-timed", lines, parts=60, seed=7)
+three_rounds = 3 * (time.monotonic() - begun) / len(lines)  # so that it is not at its end before the last kill
 kills = 0
 while kills < wanted:
-    point, seconds, child = chance.randrange(1, 40), chance.uniform(0, 0.05), os.fork()
+    point, seconds, child = chance.randrange(1, 40), chance.uniform(0, three_rounds), os.fork()
     if not child:
         if kills % 2:  # at any time
             signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -318,13 +341,13 @@ cycle.run(folder, lines, parts=60, seed=7)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_twenty_times_it_loses_nothing_and_repeats_nothing(tmp_path):
     """Forked children of one process that has imported everything, so that kills fall into the work and not into imports."""
-    cycle.run(tmp_path / "whole", changing_line.phases(8, horizon=2), parts=60, seed=7)
+    cycle.run(tmp_path / "whole", changing_line.phases(12, horizon=2), parts=60, seed=7)
     command = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), "20"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "whole") == contents(tmp_path / "killed")
     state = json.loads((tmp_path / "killed" / NOW).read_text(encoding="utf-8"))["state"]
-    assert state["round"] == 40
+    assert state["round"] == 60
 
 
 def test_a_log_of_another_kind_is_refused(tmp_path):

@@ -192,29 +192,7 @@ def test_the_bootstrap_resamples_the_values():
     assert bound[0] == pytest.approx(np.quantile(means, 0.05), abs=0.06) and bound[1] == pytest.approx(0.5)
 
 
-@few
-@given(st.lists(st.floats(LEAST, 3), min_size=1, max_size=40), st.sampled_from([0.3, 0.05, 0.001]))
-def test_the_betting_bound_and_the_gate_agree(values, delta):
-    bound = gate.betting_bound(values, LEAST, delta)
-    assert LEAST <= bound <= np.mean(values) + 1e-12
-    total = by_hand(values)
-    if abs(total * delta - 1) > 1e-6:
-        assert (bound > 1e-12) == (total > 1 / delta)
-    assert gate.betting_bound(values, LEAST, delta / 2) <= bound
-    if bound > LEAST + 1e-6:  # there, the bets on D - bound have just reached 1/delta
-        assert by_hand(np.array(values) - bound, LEAST - bound) == pytest.approx(1 / delta, rel=1e-6)
-
-
-def test_the_betting_bound_is_below_the_mean_as_often_as_it_says():
-    """Over all samples of 8 values, with their probabilities."""
-    atoms, p = [-1.0, 2.0], [0.6, 0.4]
-    mean = 0.2
-    covered = sum(chance for one, chance in enumerated(atoms, p, 8) if gate.betting_bound(one, -1, 0.2) <= mean)
-    assert 0.8 <= covered < 1
-
-
 def test_without_values_there_is_no_evidence():
-    assert gate.betting_bound([], -3) == -3
     one = BettingGate(-3)
     assert not one.observe([]) and one.capital == 1 and one.count == 0
 
@@ -258,7 +236,6 @@ def test_a_split_is_unbiased_whatever_the_centre(share, centre, seed):
         (lambda: gate.moments([1, 0], [-1.0, 1]), "two observations"),
         (lambda: gate.bootstrap_bound([1, 2], [-1.0, 1], 0.05, 0, np.random.default_rng()), "resamples is 0"),
         (lambda: gate.empirical_bernstein_bound(9, 0, 1, 0.05, 0), "width is 0"),
-        (lambda: gate.betting_bound([-2], -1), "below the least value"),
         (lambda: gate.split_difference([1.0], [True], 1), "share is 1"),
         (lambda: gate.split_difference([1.0], [1], 0.5), "booleans"),
         (lambda: gate.split_difference([math.nan], [True], 0.5), "finite"),

@@ -96,7 +96,7 @@ def play(
     kind = rng.choice(len(line.prior), size=parts, p=line.prior)
     explored, sent = rng.random(parts) < explore, rng.random(parts) < share
     at, going, reward = np.zeros(parts, dtype=np.int64), np.ones(parts, dtype=bool), np.zeros(parts)
-    state = np.zeros((parts, horizon + 1), dtype=np.int16)
+    state = np.zeros((parts, horizon + 1), dtype=np.int32)
     action, symbol = (np.full((parts, horizon + 1), -1, dtype=np.int8) for _ in range(2))
     by_chance = np.ones(parts)  # of these decisions, if the part were explored
     for step in range(horizon + 1):
@@ -198,6 +198,7 @@ def run(
     Raises:
         ValueError: a parameter is out of its range.
     """
+    check_whole("patience", patience, 1)
     store = Versions(folder)
     now = store.now() or begin(store, lines[0], seed)
     while now.state["round"] < len(lines):
@@ -217,7 +218,7 @@ def run(
             gate = BettingGate.from_state(state["gate"]) if state["gate"] else BettingGate(least, delta)
             if gate.observe(differences(log, live, challenger)):
                 promoted = state["challenger"]
-                why = f"capital above {1 / delta:g} after {gate.crossed} parts"
+                why = f"capital above {1 / gate.delta:g} after {gate.crossed} parts"
             state |= {"gate": gate.state(), "age": state["age"] + 1}
             if promoted or state["age"] >= patience:
                 state |= {"challenger": None, "gate": None, "age": 0}

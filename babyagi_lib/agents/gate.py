@@ -185,34 +185,6 @@ def bootstrap_bound(
     return np.quantile(drawn @ atoms / n, _checked_delta(delta), axis=0)
 
 
-def betting_bound(values: ArrayLike, least: float, delta: float = 0.05) -> float:
-    """The largest gain m such that the bets on D - m have reached 1/delta; the mean of D is above it.
-
-    Like the gate, it holds with probability 1 - delta at least. It is above 0 when the capital of the gate, after all
-    these D, is above 1/delta.
-
-    Args:
-        values: D, (n,).
-        least: the least value that D can have, below 0.
-        delta: the largest acceptable probability that the mean of D is below the bound.
-
-    Returns:
-        A number from `least` to the mean of `values`; `least` without any value.
-
-    Raises:
-        ValueError: a D is below the least value or not finite.
-    """
-    values, delta = _checked_values(values, _checked_least(least)), _checked_delta(delta)
-    low, high = float(least), float(values.mean()) if len(values) else float(least)
-    if high <= low:
-        return low
-    for _ in range(60):  # the capital falls as m rises
-        m = (low + high) / 2
-        steps = np.log1p((values[:, None] - m) * FRACTIONS / (m - least))
-        low, high = (m, high) if _mean_of_exponentials(steps.sum(axis=0)) >= 1 / delta else (low, m)
-    return low
-
-
 # --- evidence where a share of the parts goes to the new version ------------------------------------------------
 
 

@@ -137,6 +137,26 @@ def stacked(D, least, fractions):
     return np.mean([np.cumprod(1 - D * f / least) for f in fractions], axis=0)
 
 
+def in_place(D, least, fractions):
+    parts, found = np.ones(len(fractions)), np.empty((len(D), 1))[:, 0]
+    for n, d in enumerate(D):
+        parts *= 1 + d * fractions / -least
+        found[n] = parts.mean()
+    return found
+
+
+def best_at_the_end(D, least, fractions):
+    paths = (1 + D[:, None] * fractions / -least).cumprod(axis=0)
+    return paths[:, paths[-1].argmax()]
+
+
+def stops_betting(D, least, fractions):
+    found = []
+    for now in capital(D, least, fractions):
+        found.append(found[-1] if found and found[-1] >= 20 else now)
+    return found
+
+
 CAPITALS = [
     (lambda D, least, f: capital(D, D.min(), f), "the least value of the sample"),
     (lambda D, least, f: capital(D, -np.abs(D).max(), f), "not by that of the largest D"),
@@ -147,6 +167,9 @@ CAPITALS = [
     (lambda D, least, f: capital(D, least, f[-1:]), "the last fraction alone"),
     (lambda D, least, f: capital(D, least, f[:1]), "the first fraction alone"),
     (lambda D, least, f: (1 + D[:, None] * f / -least).cumprod(axis=0).max(axis=1), "which nobody knows beforehand"),
+    (best_at_the_end, "the fraction that is best at the end"),
+    (lambda D, least, f: np.minimum(capital(D, least, f), 20), "does not stop at 20"),
+    (stops_betting, "does not stop at 20"),
     (lambda D, least, f: len(f) * capital(D, least, f), "not the sum"),
     (lambda D, least, f: capital(D, least, f.mean(keepdims=True)), "You bet with the mean fraction"),
     (lambda D, least, f: 1 + (D[:, None] * f / -least).cumsum(axis=0).mean(axis=1), "take products, not sums"),
@@ -225,6 +248,11 @@ def each_the_share(supplier, newest, share):
     return np.array([((1.0 if alone else 1 - share) if s == newest else share) / counts[s] for s in supplier.tolist()])
 
 
+def newest_counted_too(supplier, newest, share):
+    suppliers = len(set(supplier.tolist()))
+    return np.where(supplier == newest, 1, (suppliers - 1) / suppliers) * replay(supplier, newest, share)
+
+
 def never_alone(supplier, newest, share):
     found = replay(supplier, newest, share)
     return found * (1 - share) if (supplier == newest).all() else found
@@ -244,6 +272,7 @@ REPLAYS = [
     (lambda s, n, share: replay(s, n, 1 - share), "the shares are swapped"),
     (never_alone, "without an older supplier the newest gets everything"),
     (each_the_share, "split it among them"),
+    (newest_counted_too, "not one of the older ones"),
     (of_suppliers, "divide each by the number of its notes"),
     (lambda s, n, share: np.full(len(s), 1 / len(s)), "all notes are equally likely"),
     (
@@ -277,6 +306,7 @@ CASES = [
     (checks.capital, capital_in_single),
     (checks.capital, from_the_beginning),
     (checks.capital, stacked),
+    (checks.capital, in_place),
     (checks.replay_weights, replay),
     (checks.replay_weights, refitting.replay_weights),
     (checks.replay_weights, replay_as_a_list),

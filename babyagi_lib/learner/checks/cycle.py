@@ -176,7 +176,7 @@ class Bets:
 
 
 def bets() -> list[Bets]:
-    """Evidence for, against and neither; with and without the least value in it; one fraction and many."""
+    """Evidence for, against and neither; with and without the least value in it; one fraction and many; a capital above 20."""
     draw = np.random.default_rng(31)
     return [
         Bets(np.array([1.0, 1.0, -2.0, 3.0]), -4.0, np.array([0.1, 0.5])),
@@ -184,7 +184,14 @@ def bets() -> list[Bets]:
         Bets(np.array([0.0, 0.25, 0.25, 80.0, 0.0, -80.0, 0.25, 0.25]), -120.0, np.array([0.05, 0.9])),
         Bets(draw.normal(-0.2, 0.5, 25).clip(-1, 1), -1.5, np.array([0.4])),
         Bets(np.array([-5.0, 2.0, 2.0]), -5.0, np.array([0.2, 0.95])),
+        Bets(np.array([3.0, 3.0, 3.0, 3.0, 3.0, 3.0, -1.5, 3.0, -2.0]), -3.0, np.array([0.3, 0.9])),
     ]
+
+
+def _stopped(c: Bets) -> Values:
+    """The capital, kept as it was when it reached 20."""
+    over = c.right >= 20
+    return np.where(np.logical_or.accumulate(over), c.right[over.argmax()], c.right)
 
 
 CAPITAL_MISTAKES: list[tuple[str, Callable[[Bets], Any]]] = [
@@ -218,6 +225,10 @@ CAPITAL_MISTAKES: list[tuple[str, Callable[[Bets], Any]]] = [
         "this is the best fraction at each time, which nobody knows beforehand: take the mean.",
         lambda c: c.paths().max(axis=1),
     ),
+    (
+        "this is the fraction that is best at the end, which nobody knows beforehand: take the mean.",
+        lambda c: c.paths()[:, c.paths()[-1].argmax()],
+    ),
     ("the capital begins at 1: take the mean over the fractions, not the sum.", lambda c: c.paths().sum(axis=1)),
     (
         "the mean goes over the capitals, after the product. You bet with the mean fraction.",
@@ -241,6 +252,11 @@ CAPITAL_MISTAKES: list[tuple[str, Callable[[Bets], Any]]] = [
         lambda c: np.concatenate([[1.0], c.right[:-1]]),
     ),
     ("this is the highest capital so far; return the capital now.", lambda c: np.maximum.accumulate(c.right)),
+    ("the capital does not stop at 20: return it as it is, and leave the decision to the gate.", _stopped),
+    (
+        "the capital does not stop at 20: return it as it is, and leave the decision to the gate.",
+        lambda c: np.minimum(c.right, 20),
+    ),
     ("multiply by 1 + lambda · D, not by exp(lambda · D).", lambda c: _exponential(c)),
     ("the bet is on D, not on its sign.", lambda c: Bets(np.sign(c.D), c.least, c.fractions).right),
 ]
@@ -325,6 +341,11 @@ def _each_the_share(c: Replayed) -> Values:
     return np.where(c.new, c.right, c.right * max(older, 1))
 
 
+def _newest_among_the_older(c: Replayed) -> Values:
+    suppliers = len(np.unique(c.supplier))
+    return np.where(c.new, c.right, c.right * (suppliers - 1) / suppliers)
+
+
 def _not_per_note(c: Replayed) -> Values:
     _, place, counts = np.unique(c.supplier, return_inverse=True, return_counts=True)
     return c.right * counts[place]
@@ -345,6 +366,7 @@ REPLAY_MISTAKES: list[tuple[str, Callable[[Replayed], Any]]] = [
         lambda c: c.weights(alone=1 - c.share),
     ),
     ("each older supplier gets the whole share: split it among them.", _each_the_share),
+    ("the newest supplier is not one of the older ones, among which the share is split.", _newest_among_the_older),
     ("these are the parts of the suppliers: divide each by the number of its notes.", _not_per_note),
     ("all notes are equally likely: the share is not used.", lambda c: np.full(len(c.supplier), 1 / len(c.supplier))),
     ("all suppliers are equally likely: the share is not used.", _by_suppliers),
