@@ -1,6 +1,7 @@
 """The task loop, its memory and its worker: each mechanism does its own work, and nothing is lost or invented."""
 
 import itertools
+import re
 from collections import Counter
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from babyagi_course.lessons import Course
+from babyagi_course.notebooks import figures, source
 from babyagi_lib.agents import task_loop
 from babyagi_lib.agents.memory import Memory, cosines
 from babyagi_lib.worlds import stock_report as world
@@ -187,3 +190,34 @@ def test_a_long_vector_is_not_preferred():
     assert Memory(letters).recall("a", 3) == []
     with pytest.raises(ValueError, match="empty"):
         memory.store(" ")
+
+
+# What the lesson's last table quotes from others: its words, the lesson, and what that lesson published.
+QUOTED = [
+    ("accuracy 0.76 with 100 labels", "01_pretraining", "accuracy, few labels, pretrained"),
+    ("0.29 without pretraining", "01_pretraining", "accuracy, many labels, random weights"),
+    ("F1 0.58 with", "02_adapter_heads", "entity F1, bottleneck"),
+    ("0.65 if all is trained", "02_adapter_heads", "entity F1, everything"),
+    ("give 0.002", "04_ner_finetuning", "entity F1 with the article's labels"),
+    ("repaired, 0.77", "04_ner_finetuning", "entity F1"),
+    ("0.71 for 5 classes", "05_fewshot", "accuracy, 5-way 5-shot"),
+    ("0.40 for 24", "05_fewshot", "accuracy, 24-way 5-shot"),
+    ("0.674 of", "09_rlhf", "objective, GRPO"),
+    ("possible 0.675", "09_rlhf", "objective, optimum"),
+    ("1.00 right", "10_reading_agent", "right, PPO"),
+    ("0.39 if it cannot read", "10_reading_agent", "right, blind"),
+    ("0.70 with all", "11_fusion", "all senses, log-odds"),
+    ("0.56 with trained senses", "12_sorting_agent", "value, trained senses, beliefs"),
+    ("0.93 with perfect ones", "12_sorting_agent", "value, perfect senses"),
+]
+
+
+@pytest.mark.parametrize(("words", "name", "label"), QUOTED)
+def test_the_course_on_one_page_quotes_what_the_lessons_published(words, name, label):
+    lessons = {lesson.name: lesson for lesson in Course.find().lessons}
+    cells = [source(cell) for cell in lessons["14_task_loop"].notebook["cells"] if "on one page" in source(cell)]
+    (row,) = [line for line in cells[0].splitlines() if line.startswith("|") and words in line]
+    assert f"({name}.ipynb)" in row
+    (number,) = re.findall(r"\b\d\.\d+", words)
+    (value,) = [figure["value"] for figure in figures(lessons[name].notebook) if figure["label"] == label]
+    assert f"{value:.{len(number) - 2}f}" == number
