@@ -499,7 +499,7 @@ def tasks(tiny: bool) -> list[Task]:
         Task(
             "PPO, FrozenLake",
             0.9,
-            "90% of V*",
+            "90% of the optimum",
             lambda model: share_of_optimum(probabilities(model), PPO_GAMMA),
             every=size(2048, 1024),
             most=size(200_000, 1024),
@@ -509,7 +509,7 @@ def tasks(tiny: bool) -> list[Task]:
         Task(
             "DQN, FrozenLake",
             0.9,
-            "90% of V*",
+            "90% of the optimum",
             lambda policy: share_of_optimum(greedy(*q_network(policy)), DQN_GAMMA),
             every=size(500, 100),
             most=size(12_000, 200),

@@ -149,7 +149,7 @@ def main() -> None:
     results.write(
         "fusion",
         title="Three senses of a part, fused",
-        data=f"parts made by code, {SIZES}, {NOTES:,} notes; share of test parts whose shape, material and crack are all "
+        data=f"parts made by code, {SIZES['train']:,} for training, {SIZES['held']:,} for calibration, {SIZES['paired']:,} with all senses, {SIZES['test']:,} for testing; {NOTES:,} notes; share of test parts whose shape, material and crack are all "
         f"named right; {SEEDS} seeds, interquartile mean and 95% interval",
         model="three small encoders (convolutions; MiniLM with a linear layer), fusion networks of one hidden layer",
         settings={"seeds": SEEDS, "sizes": SIZES, "notes": NOTES, "distance": DISTANCE},

@@ -507,7 +507,7 @@ def described(chosen: Chosen, device: dict | None) -> dict[str, Any]:
     return {
         "title": title + (", on sizes too small to measure" if sizes == TINY else ""),
         "data": f"in each turn {sizes.examples:,} random examples of {sizes.pieces} pieces, and up to {sizes.sentences:,} "
-        f"sentences of {corpus}; {sizes.grpo[0]} steps of GRPO; medians of the turns; {told}; shares of the matrix rate are of a product of two large "
+        f"sentences of {corpus}; {sizes.grpo[0]} steps of GRPO; medians of the turns, and of each turn's ratios; {told}; shares of the matrix rate are of a product of two large "
         f"matrices, timed in the same turns",
         "model": f"BERT-base's configuration with random weights; all-MiniLM-L6-v2, {weights(chosen.encoder)}; "
         f"precision {precision}; of GRPO, lesson 9's GPT of 108,000 parameters in float32",

@@ -106,10 +106,16 @@ def table(runs: list[dict]) -> list[str]:
     """Lines of Markdown: a row for each run, with a column for everything that at least one of them measured."""
     columns = dict.fromkeys(key for run in runs for key in run if key != "name")
     return [
-        "| run | " + " | ".join(column.replace("_", " ") for column in columns) + " |",
+        "| run | " + " | ".join(head(column) for column in columns) + " |",
         "|---" * (len(columns) + 1) + "|",
         *("| " + " | ".join(str(run.get(key, "")) for key in ("name", *columns)) + " |" for run in runs),
     ]
+
+
+def head(column: str) -> str:
+    """The head of a column, with its unit as units are written."""
+    words = column.split("_")
+    return " ".join({"gb": "GB", "mb": "MB", "tflops": "TFLOP/s"}.get(word, word) for word in words)
 
 
 def how(result: dict) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -35,14 +36,23 @@ if str(OFFLINE) not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
     os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Keep what shares something costly in one worker: the tests of a file, and in test_notebooks those of a lesson."""
-    for item in items:
-        group = item.path.name
-        if group == "test_notebooks.py" and hasattr(item, "callspec"):
-            group = item.callspec.params["lesson"].name
-        item.add_marker(pytest.mark.xdist_group(group))
+def together(test: str) -> str:
+    """What shares something costly, and so runs in one worker: the tests of a file, and in test_notebooks those of a lesson."""
+    file = test.partition("::")[0]
+    lesson = re.search(r"\[(\d\d_\w+)\]$", test)
+    return lesson[1] if lesson and file.endswith("test_notebooks.py") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Groups by the names of tests: those by marks get lost on their way to the workers (pytest 9.2 with xdist 3.8)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return together(nodeid)
+
+    return Together(config, log)
 
 
 def with_network() -> dict[str, str]:

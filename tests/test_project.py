@@ -7,7 +7,7 @@ import sys
 
 import bounds
 import pytest
-from conftest import ROOT
+from conftest import ROOT, together
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -128,3 +128,28 @@ def test_the_repository_is_small(root):
 def test_ci_runs_what_the_readme_says(root):
     assert "make test" in (root / "README.md").read_text(encoding="utf-8")
     assert (root / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("make test")
+
+
+# --- tests side by side ------------------------------------------------------------------------------------
+
+SEEN = []
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_the_tests_of_a_file_run_in_one_worker(turn):
+    """Else the book would be built, and its browser started, once in each."""
+    SEEN.append(turn)
+    assert SEEN == [*range(turn + 1)]
+
+
+@pytest.mark.parametrize(
+    ("test", "group"),
+    [
+        ("tests/test_book.py::test_weight[notebooks/04_ner_finetuning.html]", "tests/test_book.py"),
+        ("tests/test_notebooks.py::test_skeleton[04_ner_finetuning]", "04_ner_finetuning"),
+        ("tests/test_notebooks.py::test_there_are_lessons", "tests/test_notebooks.py"),
+        ("tests/test_links.py::test_a_link[a::b[04_ner_finetuning]]", "tests/test_links.py"),
+    ],
+)
+def test_what_runs_in_one_worker(test, group):
+    assert together(test) == group

@@ -110,8 +110,8 @@ def process(m: float, parents: NDArray, limit: int, chances: NDArray, root: floa
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(6.4, 3.2), constrained_layout=True, gridspec_kw={"width_ratios": (3, 2)}
     )
-    size = f"{len(parents)}{' or more' if len(parents) >= limit else ''}"
-    _tree(left, parents, f"{size} task{'' if size == '1' else 's'}", BLUE)
+    size = f"{len(parents)}{' or more' if len(parents) >= limit else ''} task{'' if len(parents) == 1 else 's'}"
+    _tree(left, parents, size, BLUE)
     s = np.linspace(0, 1, 60)
     right.plot(s, s, color=GREY, linewidth=1)
     right.plot(s, np.polynomial.polynomial.polyval(s, chances), color=ORANGE, linewidth=2)
@@ -123,7 +123,7 @@ def process(m: float, parents: NDArray, limit: int, chances: NDArray, root: floa
     _plain(right)
     return Picture(
         figure,
-        f"m {m:.1f}: a tree with {size} tasks. Beside it, f(s) meets the diagonal first at {root:.3f}, the probability that "
+        f"m {m:.1f}: a tree with {size}. Beside it, f(s) meets the diagonal first at {root:.3f}, the probability that "
         f"a loop ends. The mean number of tasks in all is {mean}.",
     )
 
