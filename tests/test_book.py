@@ -57,6 +57,9 @@ AXE = Asset(
 # The theme lets the keyboard reach what scrolls, and looks what that is some time after the window has changed.
 SEEN_WHAT_SCROLLS = """[...document.querySelectorAll("#main-content [tabindex='-1']")].every(
     e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight)"""
+# A formula inside a line does not break: two formulas, one after the other, do.
+CUT = """[...document.querySelectorAll("mjx-container:not([display])")].filter(e => e.getBoundingClientRect().right
+    > e.closest("p, li, td, dd").getBoundingClientRect().right + 1).map(e => e.closest("p, li, td, dd").innerText)"""
 MOVING = "document.getAnimations().map(a => a.animationName ?? a.transitionProperty)"
 RUN_AXE = "axe.run(document, {resultTypes: ['violations']}).then(results => results.violations)"
 # Every page is looked at in the first two: what is built does not depend on the colours, nor contrast on the width, but
@@ -79,6 +82,7 @@ class Visit:
     formulas: int = 0
     broken_formulas: int = 0
     width_on_a_phone: int = 0
+    cut_on_a_phone: list[str] = field(default_factory=list)
     moving: dict[str, list[str]] = field(default_factory=dict)
     violations: dict[str, list[dict]] = field(default_factory=dict)
 
@@ -198,6 +202,7 @@ def visits(browser, address, axe):
             visit.violations[state] = page.evaluate(RUN_AXE)
         page.set_viewport_size(PHONE)
         visit.width_on_a_phone = page.evaluate("document.documentElement.scrollWidth")
+        visit.cut_on_a_phone = page.evaluate(CUT)
         page.context.close()
         return visit
 
@@ -236,6 +241,7 @@ def test_weight(visits, name):
 @pytest.mark.parametrize("name", PAGES)
 def test_on_a_phone_nothing_is_cut_off(visits, name):
     assert visits(name).width_on_a_phone <= PHONE["width"]
+    assert visits(name).cut_on_a_phone == []
 
 
 @pytest.mark.parametrize("name", PAGES)
