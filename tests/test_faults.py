@@ -125,10 +125,12 @@ def test_in_a_folder_with_odd_characters(finished):
 
 @pytest.fixture(scope="module")
 def tool(tmp_path_factory):
-    """Runs the tool in a process that has imported it already, to its end or until it is killed; gives its output."""
+    """Runs the tool in a process to its end, or until it is killed; gives its output.
+
+    The process has imported the tool already, unless other tests of this worker have started the server of processes before.
+    """
     processes = multiprocessing.get_context("forkserver")
-    modules = ("cli", "editions", "refreshing", "running", "tables")
-    processes.set_forkserver_preload(["papermill", *(f"babyagi_course.{module}" for module in modules)])
+    processes.set_forkserver_preload(killed.IMPORTED)
     folder = tmp_path_factory.mktemp("tool")
     output = folder / "output"
 
