@@ -457,8 +457,7 @@ def conclusions(result: dict) -> dict:
         trained = FULL in row["name"]
         model = next((part.name for part in PARTS if row["name"].startswith(part.name)), "Matrices")
         title = f"{model}, {FULL}" if trained else model
-        short = row["name"].removeprefix(title).removeprefix(", ") or title  # a note on a whole part has only its name
-        kinds.setdefault(title, []).append(row | {"name": short})
+        kinds.setdefault(title, []).append(row)
     lines = []
     for title, rows_of_it in kinds.items():
         lines += [f"{title}:", "", *results.table(rows_of_it), ""]

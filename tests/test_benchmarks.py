@@ -852,12 +852,12 @@ def test_a_gpu_has_a_table_for_each_kind_of_measurement():
     heads = {title: head for title, _, head in zip(lines, lines[1:], lines[2:], strict=False) if title.endswith(":")}
     assert heads == {
         "BERT-base, random weights:": "| run | turns |",
-        "Matrices:": "| run | tflops |",
+        "Matrices:": "| run | TFLOP/s |",
         "MiniLM:": "| run | turns |",
         "MiniLM, full training:": "| run | seconds |",
         f"{gpu.GRPO}:": "| run | note |",
     }
-    assert "| a, b | 2 |" in lines and f"| {gpu.GRPO} | left out |" in lines
+    assert "| BERT-base, random weights, a, b | 2 |" in lines and f"| {gpu.GRPO} | left out |" in lines
     assert lines[-1].startswith("m; d. Measured on x, today.")
 
 
