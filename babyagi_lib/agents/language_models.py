@@ -141,9 +141,8 @@ class SmallGPT:
             ValueError: there is no example, or a number is out of its range.
         """
         import torch
-        from torch.nn import functional as F
 
-        from babyagi_lib.models.gpt import GPT
+        from babyagi_lib.models.gpt import GPT, pretrain
 
         check_whole("steps", steps, 1)
         if not examples:
@@ -155,20 +154,9 @@ class SmallGPT:
         width = self.longest + max(len(right) for _, right in pairs) + 2
         self.model = GPT(len(known), width + 16, d=d, generator=generator)
         rows, starts = zip(*(self._row(*pair) for pair in pairs), strict=True)
-        optimiser = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        losses = []
-        for _ in range(steps):
-            chosen = torch.randint(len(rows), (batch,), generator=generator).tolist()
-            ids, counted = self._batch([rows[i] for i in chosen], [starts[i] for i in chosen])
-            targets = ids[:, 1:].masked_fill(~counted[:, 1:], -100)
-            loss = F.cross_entropy(self.model(ids[:, :-1]).flatten(0, 1), targets.flatten())
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            losses.append(loss.item())
-        return losses
+        ids, counted = self._batch(rows, starts)
+        pad = self.vocabulary[PAD]
+        return pretrain(self.model, ids, steps, batch, rate, pad, generator, ids.masked_fill(~counted, pad))
 
     def log_likelihoods(self, prompt: str, candidates: Sequence[str]) -> NDArray[np.float64]:
         """The sum of the log-probabilities of a candidate's words and of its end.

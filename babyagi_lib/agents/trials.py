@@ -1,9 +1,8 @@
-"""How reliable an agent is that tries each task several times: pass^k and pass@k without bias. Used by lesson 14. Imports no torch.
+"""How reliable an agent is that tries each task several times: pass^k without bias. Used by lesson 14. Imports no torch.
 
-Two numbers with similar names say different things. pass^k is the probability that k tries of a task all succeed (Yao and others
-2024, tau-bench, https://arxiv.org/abs/2406.12045). pass@k is the probability that at least one of k does (Chen and others 2021,
-https://arxiv.org/abs/2107.03374). From n tries with c successes both are estimated without bias by counting the choices of k of the
-n tries. Putting c/n into p^k instead gives too much on average, since p^k is convex.
+pass^k is the probability that k tries of a task all succeed (Yao and others 2024, tau-bench, https://arxiv.org/abs/2406.12045); it
+is not pass@k, where one success is enough. From n tries with c successes it is estimated without bias by counting the choices of
+k of the n tries. Putting c/n into p^k instead gives too much on average, since p^k is convex.
 """
 
 from __future__ import annotations
@@ -28,14 +27,6 @@ def pass_hat(successes: Sequence[int], tries: int, k: int) -> float:
         ValueError: there is no task, or a number is out of its range.
     """
     return float(np.mean([comb(c, k) / comb(tries, k) for c in _checked(successes, tries, k)]))
-
-
-def pass_at(successes: Sequence[int], tries: int, k: int) -> float:
-    """pass@k, the chance that at least one of k tries succeeds: 1 - C(n - c, k) / C(n, k), as a mean over the tasks.
-
-    Args and Raises: as `pass_hat`.
-    """
-    return float(np.mean([1 - comb(tries - c, k) / comb(tries, k) for c in _checked(successes, tries, k)]))
 
 
 def pass_hat_plugged_in(successes: Sequence[int], tries: int, k: int) -> float:

@@ -94,16 +94,29 @@ class GPT(nn.Module):
         return states @ self.pieces.weight[pieces].T
 
 
-def next_piece_loss(model: GPT, ids: Tensor, pad: int) -> Tensor:
-    """The mean of -log p over all pieces but the first of each text; padding is left out. Raises as `GPT.states` does."""
+def next_piece_loss(model: GPT, ids: Tensor, pad: int, learned: Tensor | None = None) -> Tensor:
+    """The mean of -log p over all pieces but the first of each text; padding is left out. Raises as `GPT.states` does.
+
+    With `learned`, ids with padding in place of every piece that is only read, over the other pieces alone.
+    """
     scores = model(ids[:, :-1])
-    return F.cross_entropy(scores.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad)
+    targets = ids if learned is None else learned
+    return F.cross_entropy(scores.flatten(0, 1), targets[:, 1:].flatten(), ignore_index=pad)
 
 
 def pretrain(
-    model: GPT, texts: Tensor, steps: int, batch: int, rate: float, pad: int, generator: torch.Generator
+    model: GPT,
+    texts: Tensor,
+    steps: int,
+    batch: int,
+    rate: float,
+    pad: int,
+    generator: torch.Generator,
+    learned: Tensor | None = None,
 ) -> list[float]:
     """Train a language model on texts, (texts, length), drawn at random; the rate falls to zero along half a cosine.
+
+    `learned` is as in `next_piece_loss`, for all texts.
 
     Returns:
         The loss of each step.
@@ -116,7 +129,7 @@ def pretrain(
     losses = []
     for step in range(steps):
         rows = torch.randint(len(texts), (batch,), generator=generator)
-        loss = next_piece_loss(model, texts[rows], pad)
+        loss = next_piece_loss(model, texts[rows], pad, None if learned is None else learned[rows])
         if not loss.isfinite():
             raise ValueError(f"the loss of step {step} is {loss.item()}: is the rate of {rate} too large?")
         optimiser.zero_grad()
