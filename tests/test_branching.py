@@ -13,10 +13,14 @@ from babyagi_lib.agents import branching
 distributions = st.lists(st.floats(0.01, 1), min_size=2, max_size=5).map(lambda p: np.array(p) / sum(p))
 
 
+def mean(chances):
+    return np.arange(len(chances)) @ chances
+
+
 @pytest.mark.parametrize("m", [0.0, 0.3, 0.8, 1.0, 1.2, 3.0])
 def test_poisson_has_its_mean_and_its_probabilities(m):
     chances = branching.poisson(m)
-    assert branching.mean(chances) == pytest.approx(m, abs=1e-12)
+    assert mean(chances) == pytest.approx(m, abs=1e-12)
     assert chances[2] == pytest.approx(math.exp(-m) * m**2 / 2, abs=1e-12)
 
 
@@ -53,7 +57,7 @@ def test_extinction_is_the_smallest_root(chances):
     f = lambda s: chances @ s**counts  # noqa: E731
     assert f(found) == pytest.approx(found, abs=1e-9)
     assert all(f(s) > s for s in np.linspace(0, found - 1e-6, 50))
-    assert (found < 1) == (branching.mean(chances) > 1 + 1e-12)
+    assert (found < 1) == (mean(chances) > 1 + 1e-12)
 
 
 def test_extinction_is_the_sum_of_all_finite_totals():
@@ -69,17 +73,6 @@ def test_the_mean_of_the_total():
     found = branching.total_distribution(chances, 400)
     assert np.arange(401) @ found == pytest.approx(branching.expected_total(0.6), abs=1e-9)
     assert branching.expected_total(1.0) == branching.expected_total(1.2) == math.inf
-
-
-@settings(max_examples=30, deadline=None)
-@given(distributions, st.floats(0, 1))
-def test_thinning_multiplies_the_mean(chances, keep):
-    assert branching.mean(branching.thinned(chances, keep)) == pytest.approx(keep * branching.mean(chances), abs=1e-9)
-
-
-def test_a_thinned_poisson_is_a_poisson():
-    found = branching.thinned(branching.poisson(1.5), 0.4)
-    assert np.allclose(found[:15], branching.poisson(0.6, most=40)[:15], atol=1e-12)
 
 
 def test_simulated_totals_have_the_exact_distribution():
@@ -108,7 +101,7 @@ def test_a_tree_is_a_tree_and_its_size_has_that_distribution():
 @pytest.mark.parametrize("wrong", [[], [0.5, 0.4], [1.5, -0.5], [[1.0]], [np.nan, 1]])
 def test_what_is_no_distribution_is_refused(wrong):
     with pytest.raises(ValueError, match="sum to 1"):
-        branching.mean(wrong)
+        branching.extinction(wrong)
 
 
 def test_numbers_out_of_range_are_refused():

@@ -36,27 +36,6 @@ def poisson(m: float, most: int | None = None) -> NDArray[np.float64]:
     return chances / chances.sum()
 
 
-def mean(chances: ArrayLike) -> float:
-    """How many new tasks a finished task makes on average."""
-    chances = checked(chances)
-    return float(np.arange(len(chances)) @ chances)
-
-
-def thinned(chances: ArrayLike, keep: float) -> NDArray[np.float64]:
-    """The distribution after each new task is kept with probability `keep`: its mean is `keep` times the old one.
-
-    Raises:
-        ValueError: `keep` is no probability, or `chances` no distribution.
-    """
-    check_number("keep", keep, 0, 1)
-    chances = checked(chances)
-    kept = np.zeros(len(chances))
-    for number, chance in enumerate(chances):
-        for k in range(number + 1):
-            kept[k] += chance * math.comb(number, k) * keep**k * (1 - keep) ** (number - k)
-    return kept
-
-
 def extinction(chances: ArrayLike) -> float:
     """The probability that a loop which starts with one task ever ends: the smallest s in [0, 1] with f(s) = s.
 

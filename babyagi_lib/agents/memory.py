@@ -1,4 +1,4 @@
-"""A memory of results: texts, their vectors, and the entries most like a question. Used by lesson 14.
+"""A memory of results: texts, their vectors, and the entries most like a question. Used by lessons 12 to 14.
 
 Imports no torch; the embedded encoder, which needs it, is loaded when the first text is embedded without an `embed` of one's
 own.
@@ -25,6 +25,7 @@ class Reader:
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(texts,) to (texts, 384)."""
+        texts = [str(text) for text in texts]  # NumPy's, too
         new = [text for text in dict.fromkeys(texts) if text not in self.known]
         if new:
             from babyagi_lib.methods.fewshot import embed

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from babyagi_lib.agents.decisions import Decision
+from babyagi_lib.agents.memory import Reader
 from babyagi_lib.basics.arguments import check_number, check_whole
 from babyagi_lib.basics.streams import stream_seed
-from babyagi_lib.methods import fewshot, sensing
+from babyagi_lib.methods import sensing
 from babyagi_lib.models.saving import WEIGHTS_FILE, ModelError, full_path, load_weights, save_folder
 from babyagi_lib.models.senses import SHAPES, SenseEncoder
 from babyagi_lib.models.stacked import StackedMLP
 from babyagi_lib.rl import belief_q
 from babyagi_lib.rl.belief_planning import Problem
-from babyagi_lib.sources.encoders import load_encoder
 from babyagi_lib.worlds import part_senses as world
 from babyagi_lib.worlds.part_notes import CRACKED
 from babyagi_lib.worlds.part_sort import ACTIONS, part_sort
@@ -87,7 +87,7 @@ class Senses:
     """
 
     encoders: dict[str, SenseEncoder]
-    read: Any = field(default_factory=lambda: NoteReader())
+    read: Any = field(default_factory=Reader)
 
     def inputs(self, sense: str, found: NDArray) -> NDArray:
         """What the encoder of a sense is given, from what was found: pictures as they are, spectrograms, vectors of notes."""
@@ -115,22 +115,6 @@ class Senses:
             said = sensing.beliefs(self.encoders[sense], self.inputs(sense, found[here]))
             total[here] = sum((logs - LOG_PRIOR[name])[:, KIND[name]] for name, logs in said.items())
         return total
-
-
-class NoteReader:
-    """Texts to vectors of the embedded encoder, each different text once."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, NDArray] = {}
-        self.encoder: tuple | None = None
-
-    def __call__(self, texts: NDArray) -> NDArray[np.float32]:
-        """(texts,) to (texts, 384)."""
-        new = [text for text in dict.fromkeys(map(str, texts)) if text not in self.known]
-        if new:
-            self.encoder = self.encoder or load_encoder()
-            self.known |= zip(new, fewshot.embed(*self.encoder, new), strict=True)
-        return np.stack([self.known[str(text)] for text in texts])
 
 
 def train_senses(number: int, seed: int, share: float = 0.8) -> Senses:

@@ -82,6 +82,12 @@ def show(figure: Figure, alt: str) -> None:
     display({"image/png": png(figure), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
+def plain(*panels: plt.Axes) -> None:
+    """Leave out the lines above and on the right of axes, which carry no numbers."""
+    for panel in panels:
+        panel.spines[["top", "right"]].set_visible(False)
+
+
 def training_curves(
     run: History, score_name: str = "validation score", baseline: tuple[str, float] | None = None
 ) -> None:
@@ -119,6 +125,5 @@ def training_curves(
         alt += (
             f" Beside it, {score_name} after each epoch: {', '.join(f'{s:.3f}' for s in scores)}; the best is circled."
         )
-    for panel in axes.flat:
-        panel.spines[["top", "right"]].set_visible(False)
+    plain(*axes.flat)
     show(figure, alt)

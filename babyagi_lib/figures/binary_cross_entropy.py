@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 from babyagi_lib.training.losses import Bin
 
 
@@ -39,7 +39,7 @@ def likelihood(shares: NDArray, losses: NDArray, share: float) -> None:
     right.axhline(entropy, color=GREY, linewidth=1, linestyle=":", label=f"entropy of the labels: {entropy:.3f}")
     right.legend(frameon=False, loc="upper center")
     right.set(xlabel=r"the same $\hat y$ for every message", ylabel="mean loss", ylim=(0, 3))
-    _plain(left, right)
+    plain(left, right)
     show(
         figure,
         "Two panels. Left: the loss of one prediction, which grows without bound towards 0 for label 1, and towards 1 "
@@ -76,7 +76,7 @@ def step_sizes(steps: NDArray, errors: dict[str, NDArray], theory: dict[str, NDA
         )
     axes.set(xlabel="step $h$", ylabel="error of the derivative", ylim=(1e-13, 1e3))
     axes.legend(frameon=False, fontsize=9, loc="upper center", ncols=2)
-    _plain(axes)
+    plain(axes)
     show(figure, "The error of finite differences against the step, two V-shaped curves: " + "; ".join(described) + ".")
 
 
@@ -127,7 +127,7 @@ def loss_at_logit(logit: float, label: int, implementations: dict[str, Callable]
             panel.set_ylim(-1.15, 1.15)
     panels[0].legend(frameon=False)
     figure.suptitle(f"$z$ = {logit:g}, $y$ = {label}, float32.  " + ".  ".join(said), fontsize=10)
-    _plain(*panels)
+    plain(*panels)
     alt = (
         f"Loss and gradient against the logit for label {label}, in float32; {'; '.join(lasts)}. Marked is the logit "
         f"{logit:g}: {'; '.join(said)}. A third panel enlarges the gradient near 0."
@@ -193,7 +193,7 @@ def smoothing(logits: NDArray, curves: dict[float, NDArray], optima: dict[float,
             )
     axes.set(xlabel="logit $z$ of an example with $y=1$", ylabel="loss", ylim=(0, None))
     axes.legend(frameon=False)
-    _plain(axes)
+    plain(axes)
     described = ", ".join(f"at {at:.2f} for epsilon {epsilon:g}" for epsilon, at in optima.items())
     show(
         figure,
@@ -234,10 +234,5 @@ def reliability(models: dict[str, Sequence[Bin]]) -> None:
         )
     panels[0, 0].set_ylabel("share of yes")
     panels[1, 0].set_ylabel("messages")
-    _plain(*panels.flat)
+    plain(*panels.flat)
     show(figure, "Reliability diagrams, perfect calibration being the diagonal. " + "; ".join(described) + ".")
-
-
-def _plain(*panels: plt.Axes) -> None:
-    for panel in panels:
-        panel.spines[["top", "right"]].set_visible(False)

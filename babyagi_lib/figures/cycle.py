@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -65,7 +65,7 @@ def regret(curves: Mapping[str, NDArray], optimum: Mapping[int, float]) -> None:
     axis.plot(list(optimum), list(optimum.values()), "k*", markersize=11, label="optimum for this horizon")
     axis.set(xlabel="pulls", ylabel="Bayes regret", xlim=(0, None), ylim=(0, None))
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     last = ", ".join(f"{name} {values[-1]:.2f}" for name, values in curves.items())
     stars = ", ".join(f"{value:.2f} at {horizon}" for horizon, value in optimum.items())
     show(figure, f"Bayes regret over pulls. At the end: {last}. The smallest possible: {stars}.")
@@ -111,7 +111,7 @@ def false_promotions(sizes: Sequence[int], shares: Mapping[str, Sequence[float]]
     axis.set_xticks(sizes, [str(size) for size in sizes])
     axis.minorticks_off()
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     rows = "; ".join(f"{name}: {', '.join(f'{value:.3f}' for value in values)}" for name, values in shares.items())
     show(
         figure,
@@ -140,7 +140,7 @@ def capitals(looks: NDArray, paths: NDArray, delta: float, title: str) -> Pictur
     axis.set(xlabel="logged decisions", ylabel="capital", yscale="log", ylim=(1e-2, 1e4))
     axis.set_title(f"{title}: {passed.sum()} of {len(paths)} promoted", fontsize=10)
     axis.legend(frameon=False, fontsize=9, loc="lower right")
-    _plain(axis)
+    plain(axis)
     first = [int(looks[(path >= 1 / delta).argmax()]) for path in paths[passed]]
     when = f"; in the middle after {np.median(first):,.0f} decisions" if first else ""
     return Picture(
@@ -180,7 +180,7 @@ def forgetting(
     axis.set_xticks([*places, len(shares)], [*(f"{share:g}" for share in shares), "apart"])
     axis.set(xlabel="share of old notes in a batch", ylabel="accuracy on the material", ylim=(0.15, 1))
     axis.legend(frameon=False, fontsize=9, loc="center right")
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"Accuracy over the share of old notes. {'. '.join(described)}. Before refitting, new notes: {untouched:.2f}.",
@@ -220,14 +220,9 @@ def spiral(
     axis.plot(spoiled, np.full(len(spoiled), -0.64), "^", color=GREY, markersize=9, label="spoiled data")
     axis.set(xlabel=f"round of {parts:,} parts", ylabel="exact value of the live version", ylim=(-0.7, 0.65))
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"Exact value of the live version over {len(best)} rounds in five phases ({', '.join(phases)}). Means by phase: "
         f"optimum: {', '.join(f'{v:.2f}' for v in best[::length])}; {'; '.join(described)}.",
     )
-
-
-def _plain(*axes: plt.Axes) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)

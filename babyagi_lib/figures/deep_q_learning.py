@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
@@ -35,7 +35,7 @@ def divergence(sampled: NDArray, expected: NDArray, table: NDArray, periods: NDA
     right.axhline(1, color="black", linestyle=":", linewidth=1.2)
     right.set(xlabel="updates between two copies", ylabel="growth per update")
     right.ticklabel_format(axis="y", useOffset=False)
-    _plain(left, right)
+    plain(left, right)
     safe = periods[rates < 1].min()
     show(
         figure,
@@ -71,7 +71,7 @@ def overestimate(
     axes[0].minorticks_off()
     axes[1].set(xlabel="lead of the better of two actions (σ)")
     axes[0].legend(frameon=False, fontsize=9)
-    _plain(*axes)
+    plain(*axes)
     left = "; ".join(f"{name}: from {line[0]:.2f} to {line[-1]:.2f}" for name, (line, _) in by_count.items())
     right = "; ".join(
         f"{name}: from {line[0]:.2f} over {line[np.abs(line).argmax()]:.2f} to {line[-1]:.2f}"
@@ -115,7 +115,7 @@ def remedies(moments: NDArray, errors: dict[str, NDArray], shares: dict[str, NDA
     right.axvline(1, color="black", linestyle=":", linewidth=1.2)
     right.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     right.xaxis.set_minor_formatter(lambda x, _: f"{x:g}" if f"{x:e}"[0] in "235" else "")
-    _plain(left, right)
+    plain(left, right)
     show(
         figure,
         f"Above, error of Q over {moments[-1]:,} steps; below, what the greedy policy costs at the end compared with the "
@@ -145,7 +145,7 @@ def gains(learned: dict[str, NDArray], best: ArrayLike, grid: tuple[NDArray, NDA
     axis.plot(*np.ravel(best), "*", color="none", markeredgecolor="black", markersize=17, label="Riccati")
     axis.set(xlabel="gain for the position x", ylabel="gain for the velocity v")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     best = np.ravel(best)
     show(
         figure,
@@ -211,15 +211,10 @@ def returns(moments: list[int], runs: dict[str, NDArray], lines: dict[str, float
         axis.axhline(value, color="black", linestyle=dashes, linewidth=1.2, label=f"{name}: {value:.0f}")
     axis.set(xlabel="updates", ylabel="return of a test episode")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     yardsticks = ", ".join(f"{name} {value:.0f}" for name, value in lines.items())
     show(
         figure,
         f"Return of Pendulum over {moments[-1]:,} updates, interquartile mean over runs with its 95% interval. "
         f"{'; '.join(described)}. Yardsticks: {yardsticks}.",
     )
-
-
-def _plain(*axes: plt.Axes) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, png, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, png, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 MARKS = "osD^vX"
@@ -107,7 +107,7 @@ def by_subset(values: Mapping[str, Mapping[str, float]], measured: str, exact: s
     axis.set(yticks=places, yticklabels=sets, xlabel=measured, xlim=(0, None))
     if others:
         axis.legend(frameon=False, fontsize=8, loc="upper right")
-    _plain(axis)
+    plain(axis)
     told = "; ".join(
         f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in line.items()) for name, line in values.items()
     )
@@ -140,7 +140,7 @@ def learning_law(
     axis.axhline(ceiling, color=ink, linestyle="--", linewidth=1.2, label=f"template known: {ceiling:.3f}")
     axis.set(xlabel="examples", ylabel="error", ylim=(0, 0.5))
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     points = ", ".join(f"{error:.3f} with {n:,}" for n, error in zip(*measured, strict=True))
     found = ", ".join(f"{middle:.3f} with {n:,}" for n, (middle, _, _) in learned.items())
     show(
@@ -176,7 +176,7 @@ def reliability(panels: Mapping[str, Mapping[str, Sequence]]) -> None:
         low = max(0, lowest - 0.05)
         axis.set(xlim=(low, 1.02), ylim=(low, 1.02), xlabel="how sure", ylabel="how often right", title=title)
         axis.legend(frameon=False, fontsize=9)
-        _plain(axis)
+        plain(axis)
     show(
         figure,
         "How often predictions are right against how sure they are; bins of 20 or more. " + "; ".join(told) + ".",
@@ -227,7 +227,7 @@ def part_and_belief(
             axis.text(place, value + 0.03, f"{value:.2f}", ha="center", fontsize=9, color=ink)
         axis.set(xticks=range(len(p)), xticklabels=names, ylim=(0, 1.18), yticks=[])
         axis.set_title(name, fontsize=10)
-        _plain(axis)
+        plain(axis)
         axis.spines["left"].set_visible(False)
         told.append(f"{name}: " + ", ".join(f"{n} {v:.2f}" for n, v in zip(names, p, strict=True)))
     true = ", ".join(CLASSES[name][value] for name, value in truth.items())
@@ -252,7 +252,3 @@ def _wav(sound: NDArray, rate: int) -> bytes:
         written.setframerate(rate)
         written.writeframes(samples.tobytes())
     return file.getvalue()
-
-
-def _plain(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)

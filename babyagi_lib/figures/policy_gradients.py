@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "black", GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -72,7 +72,7 @@ def entries(panels: dict[str, tuple[NDArray, NDArray, NDArray]]) -> None:
         within = (np.abs(mean - exact) <= 2 * error).mean()
         described.append(f"{name}: {within:.0%} of {len(exact)} entries")
     axes[0, 0].set_ylabel("estimate")
-    _plain(*axes[0])
+    plain(*axes[0])
     show(
         figure,
         "Estimated entries of the gradient with two standard errors, over the exact entries; the diagonal is exact "
@@ -115,7 +115,7 @@ def cloud(points: NDArray, length: float, episodes: int, world: str) -> Picture:
     axis.set_aspect("equal")
     legend = axis.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
     legend.legend_handles[0].set(alpha=1, sizes=[25])
-    _plain(axis)
+    plain(axis)
     spread = points.std(axis=0) / length
     alt = (
         f"A cloud of {len(points):,} estimates of the gradient around the arrow of the exact gradient; {behind}. "
@@ -143,7 +143,7 @@ def variances(shares: dict[str, dict[str, float]]) -> None:
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axis.grid(axis="x", color="#DDDDDD", linewidth=0.8)
     axis.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8.5, loc="upper left")
-    _plain(axis)
+    plain(axis)
     described = [f"{name}: " + ", ".join(f"{kind} {row[kind]:.3g}" for kind in kinds) for name, row in shares.items()]
     show(figure, "Variance of each kind of estimate relative to the whole return. " + "; ".join(described) + ".")
 
@@ -174,7 +174,7 @@ def noise_and_bias(lams: Sequence[float], spread: NDArray, bias: NDArray, batche
         )
     axes[0, 0].set_ylabel("error of an estimate")
     axes[0, 0].legend(frameon=False, fontsize=9)
-    _plain(*axes[0])
+    plain(*axes[0])
     biases = ", ".join(f"{x:g}: {b:.2f}" for x, b in zip(lams, bias, strict=True))
     show(figure, "Error of an estimate by lambda. " + "; ".join(described) + f". Bias at lambda {biases}.")
 
@@ -204,7 +204,7 @@ def step_sizes(steps: Sequence[float], shares: dict[str, NDArray]) -> None:
     axes[0, 0].set_yticks(range(len(shares)), list(shares))
     axes[0, 0].invert_yaxis()
     figure.supxlabel("share of the gap closed: 0 is the uniform policy, 1 the optimum", fontsize=10)
-    _plain(*axes[0])
+    plain(*axes[0])
     show(
         figure,
         "Share of the gap between the uniform policy and the optimum after learning, interquartile mean over seeds with its 95% interval; small lines are "
@@ -237,7 +237,7 @@ def three_records(records: dict[str, tuple[NDArray, NDArray, NDArray]]) -> None:
         axis.set_ylabel(label)
     axes[2].set(yscale="log", xlabel="iterations", ylim=(1e-7, None))
     axes[0].legend(frameon=False, fontsize=9, loc="center right")
-    _plain(*axes)
+    plain(*axes)
     show(figure, "Median over runs and the middle half of them. " + "; ".join(described) + ".")
 
 
@@ -276,8 +276,3 @@ def probe_table(bugs: Sequence[str], probes: Sequence[str], z: NDArray, most: fl
         figure,
         f"Probe worlds that each bug fails, where the largest |z| is above {most:g}. " + "; ".join(described) + ".",
     )
-
-
-def _plain(*axes: plt.Axes) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, mean_and_interval, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, mean_and_interval, plain, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
@@ -102,7 +102,7 @@ def learning_figure(
     axis.set(xlabel="steps in each run", ylabel=measured)
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     count = next(iter(curves.values())).shape[-1]
     alt = (
         f"{measured[0].upper()}{measured[1:]}, mean of {count} runs with 95% intervals, over {moments[-1]:,} steps. "
@@ -155,7 +155,7 @@ def step_size_runs(
     right.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
     right.yaxis.set_minor_formatter(lambda y, _: f"{y:.1g}" if f"{y:e}"[0] in "235" else "")
     right.legend(frameon=False, fontsize=9)
-    _plain(left, right)
+    plain(left, right)
     show(
         figure,
         f"Left: {entry} in a few single runs, optimum {optimum:.3f}; at the end they are, on average, at "
@@ -239,7 +239,7 @@ def puzzle(
     axis.set(xlabel=across, ylabel=measured, title=f"Puzzle {number}")
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axis.legend(framealpha=0.9, edgecolor="none", fontsize=9)
-    _plain(axis)
+    plain(axis)
     show(figure, alt + ".")
 
 
@@ -264,14 +264,9 @@ def reply_values(rates: NDArray, values: dict[str, NDArray], learned: dict[float
     axis.set(xlabel="share of first messages that the classifier misreads", ylabel="mean return of a conversation")
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"The best possible return falls from {best[0]:.2f} without misreadings to {best[-1]:.2f} at {rates[-1]:.0%}. "
         f"Q-learning reaches {', '.join(described)}.",
     )
-
-
-def _plain(*axes: plt.Axes) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)

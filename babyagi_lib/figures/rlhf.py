@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import interquartile_mean, over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 MARKERS = ("o", "s", "^", "D", "v")
@@ -35,7 +35,7 @@ def answer_bars(names: Sequence[str], panels: Mapping[str, NDArray], note: str) 
     axis.invert_yaxis()
     axis.set(xlabel="probability", title=f"“{note}”")
     axis.legend(frameon=False)
-    _plain(axis)
+    plain(axis)
     described = "; ".join(
         f"{who}: " + ", ".join(f"{name} {share:.2f}" for name, share in zip(names, shares, strict=True))
         for who, shares in panels.items()
@@ -74,7 +74,7 @@ def frontier_and_answers(
     right.invert_yaxis()
     right.set(xlabel="probability", xlim=(0, 1))
     right.legend(frameon=False, fontsize=9)
-    _plain(left, right)
+    plain(left, right)
     shares = [
         f"{name} {before:.2f} and {after:.2f}" for name, before, after in zip(names, reference, best, strict=True)
     ]
@@ -108,7 +108,7 @@ def projections(groups: Sequence[int], means: Mapping[str, NDArray], halves: Map
     axis.set_xticks(list(groups), [str(g) for g in groups])
     axis.minorticks_off()
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"Projection of the mean estimate on the exact gradient for groups of {', '.join(map(str, groups))}. "
@@ -143,7 +143,7 @@ def race(curve: NDArray, dots: Mapping[str, NDArray], others: NDArray) -> None:
     right.set(
         xlim=(x0 - 0.1 * (x1 - x0) - 1e-3, x1 + 0.1 * (x1 - x0) + 1e-3), ylim=(y0 - pad, top + pad), title="enlarged"
     )
-    _plain(left, right)
+    plain(left, right)
     described = "; ".join(
         f"{name}: reward {interquartile_mean(points[:, 1]):.4f} at KL {interquartile_mean(points[:, 0]):.3f}"
         for name, points in dots.items()
@@ -176,7 +176,7 @@ def distances(by_method: Mapping[str, NDArray]) -> None:
         ylim=(0, 1.02),
     )
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     show(figure, f"Distribution over notes and seeds of the KL to the optimum. {'; '.join(described)}.")
 
 
@@ -201,7 +201,7 @@ def over_optimisation(curves: Mapping[str, NDArray]) -> None:
         )
     axis.set(xlabel="KL to the reference, nats", ylabel="expected reward")
     axis.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-    _plain(axis)
+    plain(axis)
     show(figure, f"Expected reward against KL while a reward model is maximised. {'; '.join(described)}.")
 
 
@@ -221,7 +221,7 @@ def implicit_rewards(true: NDArray, implicit: NDArray, seen: NDArray) -> None:
     axis.plot(ends, ends, color="black", linewidth=1, linestyle=":")
     axis.set(xlabel="true reward, minus the note's mean", ylabel="implicit reward, minus the note's mean")
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     off = np.sqrt(((true - implicit) ** 2).mean())
     often = (
         f"{np.sqrt(((true - implicit)[~few] ** 2).mean()):.2f} for answers in 30 pairs or more, "
@@ -267,12 +267,7 @@ def other_notes(values: Mapping[str, tuple[float, NDArray, float]]) -> None:
     axis.axvline(0, color="black", linewidth=0.6)
     axis.set(xlabel="expected reward")
     axis.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1))
-    _plain(axis)
+    plain(axis)
     show(
         figure, f"Expected reward of the reference, of trained policies, and the best possible. {'; '.join(described)}."
     )
-
-
-def _plain(*axes: plt.Axes) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)

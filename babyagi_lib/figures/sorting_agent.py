@@ -13,7 +13,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 MARKERS = ("o", "s", "^", "D", "v")
@@ -49,7 +49,7 @@ def ladder(values: Mapping[str, Sequence[float]], names: Sequence[str]) -> None:
     axis.invert_yaxis()
     axis.set(xlabel="expected reward for a part", xlim=(-0.85, 0.65))
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     described = "; ".join(f"{who}: {', '.join(f'{value:.3f}' for value in row)}" for who, row in values.items())
     show(figure, f"Expected reward of policies, {' and '.join(names)}. {described}.")
 
@@ -117,7 +117,7 @@ def learning(
         axis.axhline(value, color="black", linestyle=dash, linewidth=1.2, label=f"{name}: {value:.3f}")
     axis.set(xlabel="transitions of each run", ylabel=title, xscale="log")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     yardsticks = ", ".join(f"{name} {value:.3f}" for name, value in lines.items())
     show(figure, f"{title} over the transitions. {'; '.join(described)}. Yardsticks: {yardsticks}.")
 
@@ -144,7 +144,7 @@ def cascade(values: Mapping[str, float], errors: Mapping[str, float] | None = No
     axis.set_yticks(places, names)
     axis.invert_yaxis()
     axis.set(xlabel="expected reward for a part", xlim=(min(0, *found), max(found) * 1.3))
-    _plain(axis)
+    plain(axis)
     show(figure, f"Expected reward for a part, from perfect senses down: {'; '.join(described)}.")
 
 
@@ -188,7 +188,7 @@ def frontier(
         xlim=(0, max(0.023, *(runs[:, 0].max() + 0.001 for runs in dots.values()))),
     )
     axis.legend(frameon=False, fontsize=8, loc="lower right")
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"Expected reward against the share of parts that are cracked and shipped. The frontier ends at ({curve[-1, 0]:.4f}, "
@@ -244,7 +244,7 @@ def film(
     right.invert_yaxis()
     right.axvline(0, color=plt.rcParams["text.color"], linewidth=0.8)
     right.set(xlabel="value", xlim=(-1.6, 1.1))
-    _plain(left, right)
+    plain(left, right)
     figure.suptitle(title, fontsize=10)
     top = int(belief.argmax())
     said = {
@@ -268,8 +268,3 @@ def _wrapped(text: str, width: int = 22) -> str:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return "\n".join(lines)
-
-
-def _plain(*axes: plt.Axes) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import Interval
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 MARKERS = ("o", "s", "^", "D", "v")
@@ -92,7 +92,7 @@ def totals(measured: Mapping[str, NDArray], theory: Mapping[str, NDArray], limit
     axis.set(xscale="log", yscale="log", xlabel="tasks, n", ylabel="share of loops that finish n or more")
     axis.set_ylim(bottom=5e-5)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=8)
-    _plain(axis)
+    plain(axis)
     show(figure, f"Share of loops that finish at least n tasks, up to n {limit}. At {limit}: {'; '.join(described)}.")
 
 
@@ -120,7 +120,7 @@ def process(m: float, parents: NDArray, limit: int, chances: NDArray, root: floa
     mean = "infinite" if np.isinf(expected) else f"{expected:.1f}"
     right.set_title(f"m {m:.1f}: ends with probability {root:.2f}", fontsize=9)
     figure.suptitle(f"mean number of tasks in all: {mean}", fontsize=9)
-    _plain(right)
+    plain(right)
     return Picture(
         figure,
         f"m {m:.1f}: a tree with {size}. Beside it, f(s) meets the diagonal first at {root:.3f}, the probability that "
@@ -144,7 +144,7 @@ def wordings(same: NDArray, other: NDArray, threshold: float) -> None:
     axis.axvline(threshold, color=ORANGE, linestyle="--", label=f"threshold {threshold:g}")
     axis.set(xlabel="cosine of two task texts", ylabel="share of pairs")
     axis.legend(frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"Cosines of {len(same):,} pairs of wordings of one question (mean {same.mean():.2f}) and of {len(other):,} pairs of "
@@ -178,7 +178,7 @@ def mechanisms(executed: Mapping[str, Interval], success: Mapping[str, float], s
     axis.invert_yaxis()
     axis.set(xlabel="tasks executed", xlim=(0, max(found.high for found in executed.values()) * 1.22))
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"Tasks executed, and share of runs that met the objective; the shortest run has {shortest}. {'; '.join(described)}.",
@@ -205,10 +205,6 @@ def pairs(values: Mapping[str, tuple[float, float]], names: tuple[str, str], lab
     axis.invert_yaxis()
     axis.set(xlabel=label, xlim=(0, 1.12))
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     described = "; ".join(f"{name}: {one:.2f} and {other:.2f}" for name, (one, other) in values.items())
     show(figure, f"{label}, {names[0]} and {names[1]}. {described}.")
-
-
-def _plain(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
