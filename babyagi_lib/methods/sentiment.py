@@ -18,26 +18,28 @@ from babyagi_lib.methods.fewshot import linear_probe
 from babyagi_lib.sources.headlines import SENTIMENTS
 
 # Beginnings of words. Written for this course by the same hand as its headlines, so it fits them better than others.
-NEGATIVE = (
+_NEGATIVE = (
     "abandon accident accus alleg ang axe ban bankrup blam blow boycott breach brib bug bull burn cancel charged clos collaps "
     "complain contaminat convict corrupt costly crack crash crisis critici cut damag danger debt decline default defect deficit "
     "delay deni demand die disappoint dismiss dispute doubt down downgrad drag drop dwindl exploit expos fail fake fall false "
-    "fault fear fell fell fine fire flaw flop fraud freez grim guilty hack halt harass harm hit hostile hurt ill illegal infect "
+    "fault fear fell fine fire flaw flop fraud freez grim guilty hack halt harass harm hit hostile hurt ill illegal infect "
     "injur insolven investigat jail junk kill lack lawsuit lay leak lose loss lost low manipulat mislead miss mistake mould "
     "nervous overheat paraly penalt plung poison pollut poor prison probe problem prosecut protest punish quit raid recall "
     "reject resign risk row scandal seize setback sharply shortage shrink shrank shut sink slash slip slow slump stall steal "
     "stole strike struggl sue suffer suspend tear threat trouble tumbl unpaid unsafe violat warn weak widen withdraw worse "
     "worst wrong"
-).split()
-POSITIVE = (
+)
+_POSITIVE = (
     "accelerat acclaim acquit admir agree applau approv attract award back beat benefit best better bonus boom boost "
     "breakthrough celebrat cheer clear commend creat delight doubl ease earn enjoy exceed excellent expand favo gain generous "
     "good great grew grow growth guarantee healthy help highest hire honour improv increas innocent jump landmark "
     "largest lead lift love lucrative meets more outperform pass popular prais prize profitable promot prosper raise rally "
     "rave record recover reliabl reward rise rose safe satisf save secur settle smart soar solid strength strong "
     "succeed success supports surg surpass thriv top tripl triumph unanim up upgrad victor welcom win won"
-).split()
-NEGATIVE, POSITIVE = (re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE) for words in (NEGATIVE, POSITIVE))
+)
+NEGATIVE, POSITIVE = (
+    re.compile(rf"\b(?:{'|'.join(words.split())})", re.IGNORECASE) for words in (_NEGATIVE, _POSITIVE)
+)
 SCALE = 0.3  # of a count beside a vector of length one; more lets the two counts outweigh the 384 numbers
 Z = 1.959964  # of a 95% interval
 
@@ -133,7 +135,12 @@ def seen_share(share: ArrayLike, sensitivity: ArrayLike, specificity: ArrayLike)
 
 
 def corrected_share(
-    seen: ArrayLike, of: ArrayLike, sensitivity: ArrayLike, of_negative: ArrayLike, specificity: ArrayLike, of_other: ArrayLike
+    seen: ArrayLike,
+    of: ArrayLike,
+    sensitivity: ArrayLike,
+    of_negative: ArrayLike,
+    specificity: ArrayLike,
+    of_other: ArrayLike,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The true share behind a classifier's errors, with a 95% interval that includes the error of its rates.
 

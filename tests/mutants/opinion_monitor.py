@@ -69,7 +69,9 @@ def by_sweeps(up, down, threshold, share):
 
 def time_in_torch(up, down, threshold, share):
     moves = torch.as_tensor(matrix(up, down, threshold, share))
-    return torch.linalg.solve(torch.eye(threshold, dtype=moves.dtype) - moves, torch.ones(threshold, dtype=moves.dtype))[0]
+    return torch.linalg.solve(
+        torch.eye(threshold, dtype=moves.dtype) - moves, torch.ones(threshold, dtype=moves.dtype)
+    )[0]
 
 
 def time_in_single(up, down, threshold, share):

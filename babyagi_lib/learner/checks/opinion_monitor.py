@@ -1,4 +1,4 @@
-"""The exercises of lesson 16: a mean time from a Markov chain, a share corrected for errors, what F1 rewards. Imports no torch."""
+"""The exercises of lesson 16: a mean time from a Markov chain, what F1 rewards, a corrected share. Imports no torch."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Chain:
     share: float
 
     def moves(self) -> Values:
+        """Probabilities of moving from one sum below the threshold to another."""
         states = np.arange(self.threshold)
         moves = np.zeros((self.threshold, self.threshold))
         moves[states, np.maximum(states - self.down, 0)] += 1 - self.share
@@ -42,6 +43,7 @@ class Chain:
 
     @property
     def right(self) -> Values:
+        """The mean time from 0."""
         return np.array(self.times()[0])
 
 
@@ -109,9 +111,7 @@ def mean_time(attempt: Callable) -> str:
     def tell(case: int, _: tuple) -> str:
         yours, right = side_by_side(found[case], CHAINS[case].right)
         c = CHAINS[case]
-        return (
-            f" With up {c.up}, down {c.down}, threshold {c.threshold} and share {c.share} you return {yours}; {right} is right."
-        )
+        return f" With up {c.up}, down {c.down}, threshold {c.threshold} and share {c.share} you return {yours}; {right} is right."
 
     judge(found, CHAINS, TIME_MISTAKES, tell)
     return "the mean time from the chain, exact. No stream had to be simulated."
@@ -124,7 +124,127 @@ def _endless(case: Chain) -> str:
     )
 
 
-# --- exercise 2: the corrected share ------------------------------------------------------------------------
+# --- exercise 2: what F1 rewards ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Rung:
+    """When alarms rang and when something changed, and for how long after a change an alarm counts."""
+
+    alarms: NDArray[np.int64]
+    changes: NDArray[np.int64]
+    window: int
+
+    def score(self, right: float, found: float | None = None, alarms: float | None = None) -> Values:
+        """Precision, recall, F1 of so many right alarms and so many detected changes."""
+        alarms = len(self.alarms) if alarms is None else alarms
+        found = right if found is None else found
+        precision = right / alarms if alarms else 0.0
+        recall = found / len(self.changes)
+        return np.array([precision, recall, 2 * precision * recall / (precision + recall) if right else 0.0])
+
+    def detected(self, first: int = 0, last: int = 0, before: bool = False, endless: bool = False) -> int:
+        """How many changes have an alarm from `change + first` to before `change + window + last`."""
+        late = self.alarms[None, :] - self.changes[:, None]
+        end = late < self.window + last if not endless else late >= 0
+        start = late > -self.window if before else late >= first
+        return int((end & start).any(axis=1).sum())
+
+    def inside(self) -> int:
+        """How many alarms are in the window of some change."""
+        late = self.alarms[None, :] - self.changes[:, None]
+        return int(((late >= 0) & (late < self.window)).any(axis=0).sum())
+
+    @property
+    def right(self) -> Values:
+        """Precision, recall and F1."""
+        return self.score(self.detected())
+
+
+def _rung(alarms: list[int], changes: list[int], window: int) -> Rung:
+    return Rung(np.array(alarms, dtype=np.int64), np.array(changes, dtype=np.int64), window)
+
+
+RUNGS = [
+    _rung([100, 250, 410, 415, 420, 900], [90, 400, 700], 50),
+    _rung([10, 30, 60, 65, 200], [10, 50, 120], 15),  # an alarm at the change itself
+    _rung([40, 90, 130, 190], [30, 100, 150], 30),  # at the end of a window, and before a change
+    _rung([], [50, 120], 20),
+    _rung(list(range(25, 501, 25)), [101, 333], 100),
+]
+
+
+def _blind(value: float) -> Callable[[Rung], Values]:
+    """Without alarms, precision and F1 are this."""
+
+    def scored(c: Rung) -> Values:
+        return c.right if len(c.alarms) else np.array([value, 0.0, value])
+
+    return scored
+
+
+F1_MISTAKES: list[tuple[str, Callable[[Rung], Values]]] = [
+    (
+        "of several alarms in the window of one change, only one is right; you count them all.",
+        lambda c: c.score(c.inside(), c.detected()),
+    ),
+    (
+        "recall counts alarms; it should count the changes that were detected.",
+        lambda c: c.score(c.inside()),
+    ),
+    (
+        "an alarm exactly `window` messages after a change is too late: change <= alarm < change + window.",
+        lambda c: c.score(c.detected(last=1)),
+    ),
+    (
+        "an alarm before the change did not detect it: change <= alarm < change + window.",
+        lambda c: c.score(c.detected(before=True)),
+    ),
+    (
+        "an alarm at the change itself counts: change <= alarm < change + window.",
+        lambda c: c.score(c.detected(first=1)),
+    ),
+    ("an alarm after the window is too late; you take any later one.", lambda c: c.score(c.detected(endless=True))),
+    (
+        "the third number is the arithmetic mean; F1 is the harmonic one.",
+        lambda c: np.array([*c.right[:2], c.right[:2].mean()]),
+    ),
+    ("precision and recall are swapped.", lambda c: c.right[[1, 0, 2]]),
+    (
+        "the third number is precision times recall; F1 is twice that, divided by their sum.",
+        lambda c: np.array([*c.right[:2], c.right[0] * c.right[1]]),
+    ),
+    (
+        "F1 lacks the factor 2.",
+        lambda c: c.right * [1, 1, 0.5],
+    ),
+    ("without any alarm, precision is 0 by convention here, and so is F1.", _blind(1.0)),
+]
+
+
+@exercise
+def alarm_f1(attempt: Callable) -> str:
+    """Lesson 16, exercise 2: `attempt(alarms, changes, window)` is precision, recall and F1 of the alarms."""
+    try:
+        found = answers_to(attempt, RUNGS, lambda case: "three numbers: precision, recall, F1")
+    except ZeroDivisionError:
+        raise Wrong("one case has no alarm at all: there, precision and F1 are 0 by convention here.") from None
+    if not np.isfinite(found[3]).all():
+        raise Wrong("one case has no alarm at all: there, precision and F1 are 0 by convention here.")
+
+    def tell(case: int, _: tuple) -> str:
+        yours, right = side_by_side(found[case], RUNGS[case].right)
+        c = RUNGS[case]
+        return (
+            f" For alarms {c.alarms.tolist()}, changes {c.changes.tolist()} and window {c.window} you return {yours}; "
+            f"{right} is right."
+        )
+
+    judge(found, RUNGS, F1_MISTAKES, tell)
+    return "precision, recall and F1 of alarms. Now use it on an alarm that always rings."
+
+
+# --- exercise 3: the corrected share ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -139,15 +259,18 @@ class Counted:
     n_sp: int
 
     def interval(self, share: float, variance: float, z: float = Z) -> Values:
+        """A share and z standard errors on both sides, cut to the range 0 to 1."""
         half = z * np.sqrt(variance)
         return np.clip([share, share - half, share + half], 0, 1)
 
     @property
     def informed(self) -> float:
+        """How much a flag depends on the truth."""
         return self.se + self.sp - 1
 
     @property
     def share(self) -> float:
+        """The corrected share, not cut."""
         return (self.seen + self.sp - 1) / self.informed
 
     def parts(self) -> tuple[float, float, float]:
@@ -161,6 +284,7 @@ class Counted:
 
     @property
     def right(self) -> Values:
+        """The share and the ends of its interval."""
         return self.interval(self.share, sum(self.parts()) / self.informed**2)
 
 
@@ -230,20 +354,28 @@ SHARE_MISTAKES: list[tuple[str, Callable[[Counted], Values]]] = [
         "subtract the false alarms, 1 - sp, from the flagged share; you subtract 1 - se.",
         lambda c: c.interval((c.seen + c.se - 1) / c.informed, sum(c.parts()) / c.informed**2),
     ),
-    ("the interval is half as wide as it should be: both sides get 1.96 standard errors.",
-     lambda c: c.interval(c.share, sum(c.parts()) / c.informed**2, Z / 2)),
-    ("take the square root of the variance.", lambda c: np.clip(
-        c.share + np.array([0, -1, 1]) * Z * sum(c.parts()) / c.informed**2, 0, 1)),
-    ("this is one standard error on both sides; a 95% interval has 1.96.",
-     lambda c: c.interval(c.share, sum(c.parts()) / c.informed**2, 1.0)),
-    ("this is a 90% interval; a 95% interval has 1.96 standard errors on both sides.",
-     lambda c: c.interval(c.share, sum(c.parts()) / c.informed**2, 1.644854)),
+    (
+        "the interval is half as wide as it should be: both sides get 1.96 standard errors.",
+        lambda c: c.interval(c.share, sum(c.parts()) / c.informed**2, Z / 2),
+    ),
+    (
+        "take the square root of the variance.",
+        lambda c: np.clip(c.share + np.array([0, -1, 1]) * Z * sum(c.parts()) / c.informed**2, 0, 1),
+    ),
+    (
+        "this is one standard error on both sides; a 95% interval has 1.96.",
+        lambda c: c.interval(c.share, sum(c.parts()) / c.informed**2, 1.0),
+    ),
+    (
+        "this is a 90% interval; a 95% interval has 1.96 standard errors on both sides.",
+        lambda c: c.interval(c.share, sum(c.parts()) / c.informed**2, 1.644854),
+    ),
 ]
 
 
 @exercise
 def corrected(attempt: Callable) -> str:
-    """Lesson 16, exercise 2: `attempt(seen, n, se, n_se, sp, n_sp)` is the share and the ends of its 95% interval."""
+    """Lesson 16, exercise 3: `attempt(seen, n, se, n_se, sp, n_sp)` is the share and the ends of its 95% interval."""
     found = answers_to(attempt, COUNTED, lambda case: "three numbers: the share, and the two ends of its interval")
 
     def tell(case: int, _: tuple) -> str:
@@ -253,122 +385,3 @@ def corrected(attempt: Callable) -> str:
 
     judge(found, COUNTED, SHARE_MISTAKES, tell)
     return "the share behind the classifier's errors, with all three errors in its interval."
-
-
-# --- exercise 3: what F1 rewards ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Rung:
-    """When alarms rang and when something changed, and for how long after a change an alarm counts."""
-
-    alarms: NDArray[np.int64]
-    changes: NDArray[np.int64]
-    window: int
-
-    def score(self, right: float, found: float | None = None, alarms: float | None = None) -> Values:
-        """Precision, recall, F1 of so many right alarms and so many detected changes."""
-        alarms = len(self.alarms) if alarms is None else alarms
-        found = right if found is None else found
-        precision = right / alarms if alarms else 0.0
-        recall = found / len(self.changes)
-        return np.array([precision, recall, 2 * precision * recall / (precision + recall) if right else 0.0])
-
-    def detected(self, first: int = 0, last: int = 0, before: bool = False, endless: bool = False) -> int:
-        """How many changes have an alarm from `change + first` to before `change + window + last`."""
-        late = self.alarms[None, :] - self.changes[:, None]
-        end = late < self.window + last if not endless else late >= 0
-        start = late > -self.window if before else late >= first
-        return int((end & start).any(axis=1).sum())
-
-    def inside(self) -> int:
-        """How many alarms are in the window of some change."""
-        late = self.alarms[None, :] - self.changes[:, None]
-        return int(((late >= 0) & (late < self.window)).any(axis=0).sum())
-
-    @property
-    def right(self) -> Values:
-        return self.score(self.detected())
-
-
-def _rung(alarms: list[int], changes: list[int], window: int) -> Rung:
-    return Rung(np.array(alarms, dtype=np.int64), np.array(changes, dtype=np.int64), window)
-
-
-RUNGS = [
-    _rung([100, 250, 410, 415, 420, 900], [90, 400, 700], 50),
-    _rung([10, 30, 60, 65, 200], [10, 50, 120], 15),  # an alarm at the change itself
-    _rung([40, 90, 130, 190], [30, 100, 150], 30),  # at the end of a window, and before a change
-    _rung([], [50, 120], 20),
-    _rung(list(range(25, 501, 25)), [101, 333], 100),
-]
-
-
-def _blind(value: float) -> Callable[[Rung], Values]:
-    """Without alarms, precision and F1 are this."""
-
-    def scored(c: Rung) -> Values:
-        return c.right if len(c.alarms) else np.array([value, 0.0, value])
-
-    return scored
-
-
-F1_MISTAKES: list[tuple[str, Callable[[Rung], Values]]] = [
-    (
-        "of several alarms in the window of one change, only one is right; you count them all.",
-        lambda c: c.score(c.inside(), c.detected()),
-    ),
-    (
-        "recall counts alarms; it should count the changes that were detected.",
-        lambda c: c.score(c.inside()),
-    ),
-    (
-        "an alarm exactly `window` messages after a change is too late: change <= alarm < change + window.",
-        lambda c: c.score(c.detected(last=1)),
-    ),
-    (
-        "an alarm before the change did not detect it: change <= alarm < change + window.",
-        lambda c: c.score(c.detected(before=True)),
-    ),
-    (
-        "an alarm at the change itself counts: change <= alarm < change + window.",
-        lambda c: c.score(c.detected(first=1)),
-    ),
-    ("an alarm after the window is too late; you take any later one.", lambda c: c.score(c.detected(endless=True))),
-    (
-        "the third number is the arithmetic mean; F1 is the harmonic one.",
-        lambda c: np.array([*c.right[:2], c.right[:2].mean()]),
-    ),
-    ("precision and recall are swapped.", lambda c: c.right[[1, 0, 2]]),
-    (
-        "the third number is precision times recall; F1 is twice that, divided by their sum.",
-        lambda c: np.array([*c.right[:2], c.right[0] * c.right[1]]),
-    ),
-    (
-        "F1 lacks the factor 2.",
-        lambda c: c.right * [1, 1, 0.5],
-    ),
-    ("without any alarm, precision is 0 by convention here, and so is F1.", _blind(1.0)),
-]
-
-
-@exercise
-def alarm_f1(attempt: Callable) -> str:
-    """Lesson 16, exercise 3: `attempt(alarms, changes, window)` is precision, recall and F1 of the alarms."""
-    try:
-        found = answers_to(attempt, RUNGS, lambda case: "three numbers: precision, recall, F1")
-    except ZeroDivisionError:
-        raise Wrong("one case has no alarm at all: there, precision and F1 are 0 by convention here.") from None
-    if not np.isfinite(found[3]).all():
-        raise Wrong("one case has no alarm at all: there, precision and F1 are 0 by convention here.")
-
-    def tell(case: int, _: tuple) -> str:
-        yours, right = side_by_side(found[case], RUNGS[case].right)
-        c = RUNGS[case]
-        return (
-            f" For alarms {c.alarms.tolist()}, changes {c.changes.tolist()} and window {c.window} you return {yours}; "
-            f"{right} is right."
-        )
-
-    judge(found, RUNGS, F1_MISTAKES, tell)
-    return "precision, recall and F1 of alarms. Now use it on an alarm that always rings."
