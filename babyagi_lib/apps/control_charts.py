@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,18 +65,23 @@ def weights(before: float, after: float) -> tuple[float, float]:
 def lattice(before: float, after: float, denominator: int = DENOMINATOR) -> tuple[int, int]:
     """Whole steps `(up, down)` whose ratio is nearly that of `weights`, for a chain with finitely many states.
 
-    `down / (up + down)` is the nearest fraction with at most this denominator. With `up + down` = 1 / share, the classical
-    choice (Reynolds and Stoumbos 1999, https://doi.org/10.1080/00224065.1999.11979900), the steps are coarser.
+    Of the fractions whose denominator is above half of `denominator`, `down / (up + down)` is the nearest. Coarser steps, as
+    in the classical choice of 1 / (up + down) (Reynolds and Stoumbos 1999,
+    https://doi.org/10.1080/00224065.1999.11979900), jump past the run length that was asked for.
 
     Raises:
-        ValueError: as `weights`, or the fraction would be 0 or 1.
+        ValueError: as `weights`, or no such fraction is between 0 and 1.
     """
     check_whole("denominator", denominator, 2)
     rise, fall = weights(before, after)
-    still = Fraction(-fall / (rise - fall)).limit_denominator(denominator)
-    if not 0 < still < 1:
-        raise ValueError(f"no fraction with a denominator of at most {denominator} is near {-fall / (rise - fall):.4f}")
-    return still.denominator - still.numerator, still.numerator
+    still = -fall / (rise - fall)
+    steps = [(whole, round(still * whole)) for whole in range(denominator // 2 + 1, denominator + 1)]
+    usable = [(abs(down / whole - still), whole, down) for whole, down in steps if math.gcd(whole, down) == 1]
+    usable = [found for found in usable if 0 < found[2] < found[1]]
+    if not usable:
+        raise ValueError(f"no fraction with a denominator of at most {denominator} is near {still:.4f}")
+    _, whole, down = min(usable)
+    return whole - down, down
 
 
 def transitions(chart: Cusum, share: float) -> Values:
@@ -119,7 +123,7 @@ def walk(chart: Cusum, share: float, steps: int, start: Values | None = None) ->
     """The chance of an alarm within 1, 2, ..., `steps` messages, and the sum's distribution then if there was none.
 
     Returns:
-        (steps,) and (threshold,); the second sums to 1.
+        (steps,) and (threshold,); the second sums to 1, or is 0 where the alarm was certain.
     """
     check_number("share", share, 0, 1)
     check_whole("steps", steps, 1)
@@ -131,11 +135,12 @@ def walk(chart: Cusum, share: float, steps: int, start: Values | None = None) ->
     for step in range(steps):
         after = np.zeros_like(now)
         after[0] = (1 - share) * now[: chart.down + 1].sum()
-        after[1 : len(now) - chart.down] += (1 - share) * now[chart.down + 1 :]
-        after[chart.up :] += share * now[: max(0, len(now) - chart.up)]
+        falling, rising = now[chart.down + 1 :], now[: max(0, len(now) - chart.up)]
+        after[1 : 1 + len(falling)] += (1 - share) * falling
+        after[chart.up :] += share * rising
         now = after
         left[step] = now.sum()
-    return 1 - left, now / now.sum()
+    return 1 - left, now / now.sum() if left[-1] > 0 else now
 
 
 def chart_for(before: float, after: float, affordable: float, denominator: int = DENOMINATOR) -> Cusum:
@@ -193,10 +198,10 @@ def cusum_path(flags: NDArray, chart: Cusum) -> Values:
     Args:
         flags: 0 and 1, (streams, steps).
     """
-    moves = np.where(np.asarray(flags).T, chart.up, -chart.down).astype(np.int32)
-    path, now = np.empty(moves.shape, np.int32), np.zeros(moves.shape[1], np.int32)
-    for step, move in enumerate(moves):
-        now = np.maximum(now + move, 0)
+    flags = np.asarray(flags, bool)
+    path, now = np.empty(flags.shape[::-1], np.int32), np.zeros(len(flags), np.int32)
+    for step, flag in enumerate(flags.T):
+        now = np.maximum(now + np.where(flag, chart.up, -chart.down), 0).astype(np.int32)
         path[step] = now
     return path.T
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
@@ -47,7 +48,7 @@ def chart_at_work(flags: NDArray, path: NDArray, threshold: float, shift_at: int
 
     Args:
         flags: 0 and 1, (steps,).
-        path: the sum after each message, (steps,).
+        path: the sum after each message, (steps,), which begins again after an alarm.
         threshold: of the sum.
         shift_at: where the share shifts.
         width: of the window.
@@ -62,14 +63,13 @@ def chart_at_work(flags: NDArray, path: NDArray, threshold: float, shift_at: int
     for axis in (above, below):
         axis.axvline(shift_at, color="black", linestyle=":", linewidth=1.2)
         _plain(axis)
-    reached = np.flatnonzero(path >= threshold)
-    said = "no alarm"
-    if len(reached):
-        alarm = int(reached[0]) + 1
-        below.plot(alarm, path[alarm - 1], "v", color=ORANGE, markersize=10, label=f"alarm at {alarm:,}")
-        said = f"the sum reaches the threshold at message {alarm:,}"
+    alarms = np.flatnonzero(path >= threshold) + 1
+    if len(alarms):
+        below.plot(alarms, path[alarms - 1], "v", color=ORANGE, markersize=9, linestyle="none", label="alarm")
+    said = f"alarms at {', '.join(f'{alarm:,}' for alarm in alarms)}" if len(alarms) else "no alarm"
     below.set(xlabel="message", ylabel="CUSUM")
-    below.legend(frameon=False, fontsize=9, loc="upper left")
+    below.legend(frameon=False, fontsize=9, loc="upper right", ncols=2)
+    below.set(ylim=(0, 1.5 * max(threshold, path.max())))
     show(
         figure,
         f"One stream of {len(flags):,} messages whose share shifts at message {shift_at:,} (dotted). Above, the flagged "
@@ -123,6 +123,9 @@ def delays(shares: Sequence[float], found: Mapping[str, NDArray], affordable: fl
         described.append(f"{name}: {', '.join(f'{value:,.0f}' for value in values)}")
     axis.set(xlabel="true share of negative messages after the shift", ylabel="mean delay, messages", yscale="log")
     axis.set_xticks(shares)
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:,.0f}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.legend(frameon=False, fontsize=8)
     _plain(axis)
     show(
@@ -196,29 +199,30 @@ def dashboard(
     Returns:
         The figure and its description, for `explore.explore`.
     """
-    figure, axes = plt.subplots(
-        len(paths) + 1, 1, figsize=(6.4, 5.6), height_ratios=[*[1] * len(paths), 1.5], constrained_layout=True
-    )
-    states = []
-    for axis, (name, path) in zip(axes, paths.items(), strict=False):
+    figure, (axis, below) = plt.subplots(2, 1, figsize=(6.4, 5.6), height_ratios=(3.4, 1))
+    figure.subplots_adjust(left=0.14, right=0.97, top=0.99, bottom=0.02, hspace=0.2)
+    states, gap = [], 1.7  # between the rows, in thresholds
+    for row, (name, path) in enumerate(paths.items()):
+        base = -gap * row
         reached = np.flatnonzero(path[:now] >= threshold)
-        rings = len(reached) > 0
-        axis.plot(hours[:now:2], path[:now:2] / threshold, color=ORANGE if rings else BLUE, linewidth=1.2)
-        axis.axhline(1, color=GREY, linestyle="--", linewidth=0.8)
-        if rings:
-            axis.plot(hours[reached[0]], 1, "v", color=ORANGE, markersize=8)
-        axis.set(xlim=(0, hours[-1]), ylim=(0, 1.6), yticks=[])
-        state = f"alarm, hour {hours[reached[0]]:.0f}" if rings else f"{path[now - 1] / threshold:.0%}"
-        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-        axis.text(1.0, 0.78, state, transform=axis.transAxes, ha="right", fontsize=8)
-        axis.tick_params(labelbottom=axis is axes[len(paths) - 1], labelsize=8)
-        _plain(axis)
+        colour, state = BLUE, f"{path[now - 1] / threshold:.0%}"
+        axis.axhline(base + 1, color=GREY, linestyle="--", linewidth=0.8)
+        axis.axhline(base, color=GREY, linewidth=0.5)
+        if len(reached):
+            colour, state = ORANGE, f"alarm, hour {hours[reached[0]]:.0f}"
+            axis.plot(hours[reached[0]], base + 1, "v", color=ORANGE, markersize=8)
+        axis.plot(hours[:now:4], base + np.minimum(path[:now:4] / threshold, 1.5), color=colour, linewidth=1.2)
+        axis.text(hours[-1], base + 1.1, state, ha="right", fontsize=8)
         states.append(f"{name}: {state}")
-    axes[len(paths) - 1].set_xlabel("hour", fontsize=9)
-    axes[-1].axis("off")
-    axes[-1].set_title("latest flagged headlines", fontsize=9, loc="left")
+    axis.set_yticks([0.5 - gap * row for row in range(len(paths))], list(paths))
+    axis.tick_params(axis="y", length=0)
+    axis.set(xlim=(0, hours[-1]), ylim=(-gap * (len(paths) - 1) - 0.15, 1.6), xlabel="hour")
+    _plain(axis)
+    below.axis("off")
+    below.text(0, 1, "latest flagged headlines", fontsize=9, weight="bold", va="top", transform=below.transAxes)
     for place, text in enumerate(news):
-        axes[-1].text(0, 0.9 - 0.24 * place, text[:70], fontsize=8, va="top", transform=axes[-1].transAxes)
+        shown = text if len(text) <= 75 else text[:74] + "…"
+        below.text(0, 0.76 - 0.2 * place, shown, fontsize=8, va="top", transform=below.transAxes)
     told = "" if hours[now - 1] < shift_hour else f" The share of one topic rose at hour {shift_hour:.0f}."
     return Picture(
         figure,
