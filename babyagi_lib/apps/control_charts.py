@@ -17,6 +17,7 @@ from babyagi_lib.basics.arguments import check_number, check_whole
 
 DENOMINATOR = 40  # of the lattice: fine enough to meet a run length within some per cent
 LONGEST = 4000  # states of a chain that is solved as one dense system
+RAREST = 1e12  # messages to an alarm
 
 Values = NDArray[np.float64]
 
@@ -105,6 +106,8 @@ def transitions(chart: Cusum, share: float) -> Values:
 def mean_time(chart: Cusum, share: float, start: Values | None = None) -> float:
     """Mean number of messages until an alarm, exact; `share` decides whether this is a false alarm or a delay.
 
+    Infinite from 1e12 messages on, where double precision no longer solves the equations.
+
     Solves `(I - Q) m = 1` for the mean times m from every sum, with Q from `transitions`.
 
     Args:
@@ -116,7 +119,8 @@ def mean_time(chart: Cusum, share: float, start: Values | None = None) -> float:
     if chart.threshold > LONGEST:
         raise ValueError(f"the threshold is {chart.threshold:,}; chains of up to {LONGEST:,} states are solved")
     times = np.linalg.solve(np.eye(chart.threshold) - transitions(chart, share), np.ones(chart.threshold))
-    return float(times[0] if start is None else np.asarray(start, float) @ times)
+    mean = float(times[0] if start is None else np.asarray(start, float) @ times)
+    return mean if 0 < mean < RAREST else math.inf
 
 
 def walk(chart: Cusum, share: float, steps: int, start: Values | None = None) -> tuple[Values, Values]:
