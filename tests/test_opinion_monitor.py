@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, measured, smoke
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
@@ -416,3 +416,17 @@ def test_the_phrasebank_is_read():
         pytest.skip("the Financial PhraseBank is not here: it may not be redistributed with the course")
     found = load_headlines(str(PHRASEBANK))
     assert Counter(h.sentiment for h in found) == {"neutral": 2879, "positive": 1363, "negative": 604}
+
+
+def test_the_lesson_runs_on_sentences_of_others_and_prints_none(tmp_path):
+    """Eighty of each sentiment, under one topic."""
+    if not Path(PHRASEBANK).is_file():
+        pytest.skip("the Financial PhraseBank is not here: it may not be redistributed with the course")
+    lines = PHRASEBANK.read_text(encoding="latin-1").splitlines()
+    some = [line for mood in SENTIMENTS for line in [line for line in lines if line.endswith(f"@{mood}")][:80]]
+    file = tmp_path / "some.txt"
+    file.write_text("\n".join(some) + "\n", encoding="latin-1")
+    done, entry, shown = smoke("16", tmp_path / "out", f"CORPUS={file}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "sentiment, both, accuracy" in measured(entry) and "topic, probe, accuracy" not in measured(entry)
+    assert not [line for line in some if line.rpartition("@")[0].strip() in shown]
