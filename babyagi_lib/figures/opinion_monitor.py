@@ -146,7 +146,8 @@ def promises(promised: float, found: Mapping[str, tuple[float, float, float]]) -
     for place, (middle, low, high) in enumerate(found.values()):
         axis.plot([low, high], [place, place], color=BLUE, linewidth=3, solid_capstyle="butt")
         axis.plot(middle, place, "o", color=BLUE)
-        axis.text(high * 1.15, place, f"{middle:,.0f}", va="center", fontsize=9)
+        beside = promised if high < promised < 2.2 * high else high  # so that the dashed line crosses no number
+        axis.text(1.15 * max(high, beside), place, f"{middle:,.0f}", va="center", fontsize=9)
     axis.axvline(promised, color=ORANGE, linestyle="--", label=f"promised: {promised:,.0f}")
     axis.set_yticks(range(len(found)), list(found))
     axis.invert_yaxis()
