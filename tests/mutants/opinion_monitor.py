@@ -87,7 +87,88 @@ def rounded_lattice(up, down, threshold, share):
     return by_the_matrix(max(1, round(up / down)), 1, max(1, round(threshold / down)), share)
 
 
+def filled(up, down, threshold, share, below):
+    """The matrix with another idea of where a step down leads; nothing keeps an index in the matrix."""
+    moves = np.zeros((threshold, threshold))
+    for i in range(threshold):
+        moves[i, below(i, down)] += 1 - share
+        if i + up < threshold:
+            moves[i, i + up] += share
+    return solved(moves)[0]
+
+
+def beyond_the_matrix(up, down, threshold, share):
+    moves = np.zeros((threshold, threshold))
+    for i in range(threshold):
+        moves[i, max(i - down, 0)] += 1 - share
+        moves[i, i + up] += share
+    return solved(moves)[0]
+
+
+def half_of_the_runs(up, down, threshold, share):
+    now, moves, messages = np.eye(threshold)[0], matrix(up, down, threshold, share), 0
+    while now.sum() > 0.5:
+        now, messages = now @ moves, messages + 1
+    return messages
+
+
+def swept(up, down, threshold, share, sweeps):
+    times, moves = np.zeros(threshold), matrix(up, down, threshold, share)
+    for _ in range(sweeps):
+        times = 1 + moves @ times
+    return times[0]
+
+
+def the_alarm_costs_one(up, down, threshold, share):
+    """The alarm as a last state without moves, but its own message is counted."""
+    moves = np.zeros((threshold + 1, threshold + 1))
+    for i in range(threshold):
+        moves[i, max(i - down, 0)] += 1 - share
+        moves[i, min(i + up, threshold)] += share
+    return solved(moves)[0]
+
+
+def by_doubling(up, down, threshold, share):
+    """1 + Q + Q² + ..., twice as many terms at each step."""
+    power = matrix(up, down, threshold, share)
+    total = np.eye(threshold)
+    for _ in range(30):
+        total, power = total + power @ total, power @ power
+    return total[0].sum()
+
+
+def by_cramer(up, down, threshold, share):
+    system = np.eye(threshold) - matrix(up, down, threshold, share)
+    other = system.copy()
+    other[:, 0] = 1
+    return [np.linalg.det(other) / np.linalg.det(system)]
+
+
+def by_the_generating_function(up, down, threshold, share):
+    """The slope at 1 of the generating function of the time."""
+    moves = matrix(up, down, threshold, share)
+
+    def mean_of(z):
+        return np.linalg.solve(np.eye(threshold) - z * moves, z * (1 - moves.sum(axis=1)))[0]
+
+    return (mean_of(1 + 1e-6) - mean_of(1 - 1e-6)) / 2e-6
+
+
+def backwards(up, down, threshold, share):
+    """The sums in falling order."""
+    return solved(matrix(up, down, threshold, share)[::-1, ::-1])[-1]
+
+
 TIMES = [
+    (lambda *given: filled(*given, below=lambda i, down: i - down), "your code raised IndexError"),
+    (beyond_the_matrix, "your code raised IndexError"),
+    (lambda *given: filled(*given, below=lambda i, down: i - down if i >= down else i), "it stays where it was"),
+    (lambda *given: filled(*given, below=lambda i, down: 0), "it sets the sum to 0"),
+    (half_of_the_runs, "this is the median"),
+    (lambda *given: swept(*given, sweeps=100), "you stop adding after 100 messages"),
+    (lambda *given: swept(*given, sweeps=1000), "you stop adding after 1,000 messages"),
+    (the_alarm_costs_one, "one too long"),
+    (lambda u, d, h, s: h / (u * s - d * (1 - s)), "this is not what the formula says"),
     (lambda u, d, h, s: solved(matrix(u, d, h, s, top=h - 1))[0], "your chain has no alarm"),
     (lambda u, d, h, s: solved(matrix(u, d, h, s, top=0))[0], "your chain has no alarm"),
     (lambda u, d, h, s: float("inf"), "your chain has no alarm"),
@@ -161,12 +242,16 @@ def changed(**switches):
 
     def answer(seen, n, se, n_se, sp, n_sp):
         s = {"messages": 1, "of_se": 1, "of_sp": 1, "power": 2, "z": 1.96, "root": 0.5, "cut": 3} | switches
+        n_se, n_sp = s.get("sizes", lambda n, a, b: (a, b))(n, n_se, n_sp)
         informed = se + sp - 1
         p = (seen + (se if s.get("wrong_rate") else sp) - 1) / informed
         q = (seen + sp - 1) / informed
         weights = ((1 - q) ** 2, q**2) if s.get("weights_swapped") else (q**2, (1 - q) ** 2)
+        if "weights" in s:
+            weights = s["weights"](seen, q)
+        counted = s.get("counted", lambda seen, q: seen)(seen, q)
         variance = (
-            s["messages"] * seen * (1 - seen) / n
+            s["messages"] * counted * (1 - counted) / n
             + s["of_se"] * weights[0] * se * (1 - se) / n_se
             + s["of_sp"] * weights[1] * sp * (1 - sp) / n_sp
         ) / informed ** s["power"]
@@ -184,7 +269,63 @@ def uncorrected(seen, n, se, n_se, sp, n_sp):
     return [seen, seen - half, seen + half]
 
 
+def of_errors(combine):
+    """The interval from the three errors, each a variance that is not divided yet."""
+
+    def answer(seen, n, se, n_se, sp, n_sp):
+        informed = se + sp - 1
+        p = (seen + sp - 1) / informed
+        errors = seen * (1 - seen) / n, p**2 * se * (1 - se) / n_se, (1 - p) ** 2 * sp * (1 - sp) / n_sp
+        half = 1.96 * combine(np.array(errors), informed)
+        return np.clip([p, p - half, p + half], 0, 1)
+
+    return answer
+
+
+def cut_otherwise(cut):
+    def answer(*given):
+        return cut(np.array(changed(cut=0)(*given)))
+
+    return answer
+
+
+def cut_in_the_variance(seen, q):
+    q = min(max(q, 0), 1)
+    return q**2, (1 - q) ** 2
+
+
+def share_as_a_view(*given):
+    found = np.zeros((3, 2))
+    found[:, 1] = by_formula(*given)
+    found.flags.writeable = False
+    return found[:, 1]
+
+
+def share_by_false_alarms(seen, n, se, n_se, sp, n_sp):
+    """With the rate of false alarms in place of the specificity, and the variance as a matrix product."""
+    false = 1 - sp
+    p = (seen - false) / (se - false)
+    slope = np.array([1, -p, p - 1]) / (se - false)
+    spread = np.diag([seen * (1 - seen) / n, se * (1 - se) / n_se, false * (1 - false) / n_sp])
+    half = 1.96 * float(np.sqrt(slope @ spread @ slope))
+    return [torch.tensor(min(max(value, 0.0), 1.0)) for value in (p, p - half, p + half)]
+
+
 SHARES = [
+    (of_errors(lambda v, informed: np.sqrt(v).sum() / informed), "standard errors do not"),
+    (of_errors(lambda v, informed: np.sqrt(v[0] / informed**2 + v[1:].sum())), "only the first term"),
+    (changed(weights=lambda seen, q: (q, 1 - q)), "you do not square them"),
+    (changed(weights=lambda seen, q: (1, 1)), "have weights"),
+    (changed(weights=lambda seen, q: (seen**2, (1 - seen) ** 2)), "you use the flagged one"),
+    (changed(weights=cut_in_the_variance), "before it is cut"),
+    (changed(counted=lambda seen, q: q), "you use the corrected share"),
+    (changed(sizes=lambda n, a, b: (b, a)), "n_se and n_sp are swapped"),
+    (changed(sizes=lambda n, a, b: (n, n)), "not on n"),
+    (cut_otherwise(lambda found: np.maximum(found, 0)), "you cut at 0 only"),
+    (cut_otherwise(lambda found: [found[0], *np.clip(found[1:], 0, 1)]), "you cut only the ends"),
+    (lambda *given: sorted(by_formula(*given)), "yours is lower, estimate, upper"),
+    (lambda *given: np.array(by_formula(*given))[[0, 2, 1]], "your ends are swapped"),
+    (cut_otherwise(np.abs), "this is not what the formula says"),
     (lambda q, n, a, na, b, nb: by_formula(q, n, b, nb, a, na), "se and sp are swapped"),
     (changed(cut=0), "cut all three"),
     (changed(cut=1), "only the estimate is cut"),
@@ -291,7 +432,45 @@ def spoils_the_alarms(alarms, changes, window):
     return found
 
 
+def f1_with_one_alarm_a_change(alarms, changes, window):
+    """Takes an alarm's change off the list, so that it counts once."""
+    left, right = list(changes), 0
+    for alarm in alarms:
+        for change in left:
+            if 0 <= alarm - change < window:
+                right += 1
+                left.remove(change)
+                break
+    return (
+        right / max(1, len(alarms)),
+        right / len(changes),
+        2 / (len(alarms) / right + len(changes) / right) if right else 0,
+    )
+
+
+def f1_as_a_view(alarms, changes, window):
+    found = np.zeros(6)
+    found[::2] = f1_with_loops(alarms, changes, window)
+    return found[::2]
+
+
+def of_other_alarms(alarms, changes, window):
+    """Precision without the second and later alarms in a window."""
+    right = sum(any(c <= a < c + window for a in alarms) for c in changes)
+    false = sum(not any(c <= a < c + window for c in changes) for a in alarms)
+    p, r = right / max(1, right + false), right / len(changes)
+    return p, r, 2 * p * r / (p + r) if right else 0.0
+
+
 F1S = [
+    (of_other_alarms, "you leave them out of precision"),
+    (counted(right=lambda x, w: ((x > 0) & (x <= w)).any(axis=1).sum()), "one message late"),
+    (counted(right=lambda x, w: ((x <= 0) & (x > -w)).any(axis=1).sum()), "your windows are before the changes"),
+    (counted(right=lambda x, w: (abs(x) <= w / 2).any(axis=1).sum()), "this is not what the formula says"),
+    (counted(combine=lambda p, r, f: [p, r, (p * r) ** 0.5]), "the geometric mean"),
+    (counted(combine=lambda p, r, f: [f, p, r]), "begins with F1"),
+    (lambda a, c, w: f1_with_loops(a, c, w) if len(a) else (1.0, 0.0, 0.0), "not 1"),
+    (lambda a, c, w: 100 * np.array(f1_with_loops(a, c, w)), "this is not what the formula says"),
     (counted(right=all_inside, found=lambda x, w: ((x >= 0) & (x < w)).any(axis=1).sum()), "you count them all"),
     (counted(right=all_inside), "recall counts alarms"),
     (counted(right=lambda x, w: ((x >= 0) & (x <= w)).any(axis=1).sum()), "exactly `window` messages after"),
@@ -322,6 +501,10 @@ RIGHT = {
         time_in_torch,
         time_in_single,
         by_the_library,
+        by_doubling,
+        by_cramer,
+        by_the_generating_function,
+        backwards,
     ],
     checks.corrected: [
         by_formula,
@@ -330,8 +513,19 @@ RIGHT = {
         share_in_single,
         share_by_the_library,
         by_odds_of_errors,
+        share_as_a_view,
+        share_by_false_alarms,
     ],
-    checks.alarm_f1: [f1_with_loops, f1_by_search, f1_by_broadcasting, f1_in_torch, f1_in_single, f1_by_sets],
+    checks.alarm_f1: [
+        f1_with_loops,
+        f1_by_search,
+        f1_by_broadcasting,
+        f1_in_torch,
+        f1_in_single,
+        f1_by_sets,
+        f1_with_one_alarm_a_change,
+        f1_as_a_view,
+    ],
 }
 CASES = [(check, answer) for check, answers in RIGHT.items() for answer in answers]
 MUTANTS = [

@@ -47,7 +47,14 @@ class Chain:
         return np.array(self.times()[0])
 
 
-CHAINS = [Chain(3, 1, 8, 0.2), Chain(7, 3, 20, 0.25), Chain(5, 2, 13, 0.3), Chain(4, 3, 9, 0.4), Chain(2, 3, 2, 0.1)]
+CHAINS = [
+    Chain(3, 1, 8, 0.2),
+    Chain(7, 3, 20, 0.25),
+    Chain(5, 2, 13, 0.3),
+    Chain(4, 3, 9, 0.4),
+    Chain(2, 3, 2, 0.1),  # a step down is longer than the threshold
+    Chain(4, 3, 31, 0.35),  # lasts so long that a sum over a thousand messages is too small
+]
 
 
 def without_floor(c: Chain) -> Values:
@@ -56,6 +63,45 @@ def without_floor(c: Chain) -> Values:
     moves[: c.down, 0] = 0
     moves[c.down :, 0] = c.moves()[c.down :, 0]
     return c.times(moves)[0]
+
+
+def stays_low(c: Chain) -> Values:
+    """A step that would lead below 0 is not taken."""
+    moves = c.moves()
+    low = np.arange(min(c.down, c.threshold))
+    moves[low, 0] -= 1 - c.share
+    moves[low, low] += 1 - c.share
+    return c.times(moves)[0]
+
+
+def falls_to_zero(c: Chain) -> Values:
+    """Each message without a flag sets the sum to 0."""
+    moves = c.moves()
+    states = np.arange(c.threshold)
+    moves[states, np.maximum(states - c.down, 0)] -= 1 - c.share
+    moves[:, 0] += 1 - c.share
+    return c.times(moves)[0]
+
+
+def median(c: Chain) -> Values:
+    """The number of messages after which an alarm is likelier than none."""
+    now, moves, messages = np.eye(c.threshold)[0], c.moves(), 0
+    while now.sum() > 0.5:
+        now, messages = now @ moves, messages + 1
+    return np.array(float(messages))
+
+
+def cut_short(messages: int) -> Callable[[Chain], Values]:
+    """The chances of no alarm yet, added up over so many messages."""
+
+    def added(c: Chain) -> Values:
+        now, moves, total = np.eye(c.threshold)[0], c.moves(), 0.0
+        for _ in range(messages):
+            total += now.sum()
+            now = now @ moves
+        return np.array(total)
+
+    return added
 
 
 TIME_MISTAKES: list[tuple[str, Callable[[Chain], Values]]] = [
@@ -75,6 +121,8 @@ TIME_MISTAKES: list[tuple[str, Callable[[Chain], Values]]] = [
         lambda c: np.linalg.solve(np.eye(c.threshold) - c.moves().T, np.ones(c.threshold))[0],
     ),
     ("a sum below 0 is set to 0; in your chain it ends the run, as an alarm does.", without_floor),
+    ("a sum below 0 is set to 0; in your chain it stays where it was.", stays_low),
+    ("a message without a flag subtracts `down`; in your chain it sets the sum to 0.", falls_to_zero),
     (
         "share and 1 - share are swapped: a flagged message, which has probability `share`, moves the sum up.",
         lambda c: Chain(c.up, c.down, c.threshold, 1 - c.share).right,
@@ -90,6 +138,9 @@ TIME_MISTAKES: list[tuple[str, Callable[[Chain], Values]]] = [
         "you take the alarm for as likely as the flag alone: that is 1 / share. The sum has to reach the threshold.",
         lambda c: np.array(1 / c.share),
     ),
+    ("this is the median; the mean is larger, since a few runs last very long.", median),
+    ("you stop adding after 100 messages: runs may last much longer.", cut_short(100)),
+    ("you stop adding after 1,000 messages: runs may last much longer.", cut_short(1000)),
 ]
 
 
@@ -104,6 +155,11 @@ def mean_time(attempt: Callable) -> str:
         except Exception as error:
             if "singular" in str(error).lower():
                 raise Wrong(_endless(case)) from None
+            if isinstance(error, IndexError):
+                raise Wrong(
+                    f"your code raised IndexError: {error}. A sum below 0 is set to 0, and a move that reaches the threshold "
+                    "has no entry in the matrix."
+                ) from None
             raise
         if not abs(found[-1]) < 1e7:
             raise Wrong(_endless(case))
@@ -150,6 +206,11 @@ class Rung:
         start = late > -self.window if before else late >= first
         return int((end & start).any(axis=1).sum())
 
+    def backwards(self) -> int:
+        """How many changes have an alarm up to `window` before them."""
+        early = self.changes[:, None] - self.alarms[None, :]
+        return int(((early >= 0) & (early < self.window)).any(axis=1).sum())
+
     def inside(self) -> int:
         """How many alarms are in the window of some change."""
         late = self.alarms[None, :] - self.changes[:, None]
@@ -166,7 +227,7 @@ def _rung(alarms: list[int], changes: list[int], window: int) -> Rung:
 
 
 RUNGS = [
-    _rung([100, 250, 410, 415, 420, 900], [90, 400, 700], 50),
+    _rung([120, 250, 410, 415, 420, 900], [90, 400, 700], 50),
     _rung([10, 30, 60, 65, 200], [10, 50, 120], 15),  # an alarm at the change itself
     _rung([40, 90, 130, 190], [30, 100, 150], 30),  # at the end of a window, and before a change
     _rung([], [50, 120], 20),
@@ -174,19 +235,28 @@ RUNGS = [
 ]
 
 
-def _blind(value: float) -> Callable[[Rung], Values]:
-    """Without alarms, precision and F1 are this."""
+def _blind(precision: float, f1: float) -> Callable[[Rung], Values]:
+    """Without alarms, precision and F1 are these."""
 
     def scored(c: Rung) -> Values:
-        return c.right if len(c.alarms) else np.array([value, 0.0, value])
+        return c.right if len(c.alarms) else np.array([precision, 0.0, f1])
 
     return scored
+
+
+def _others_left_out(c: Rung) -> Values:
+    right = c.detected()
+    return c.score(right, alarms=len(c.alarms) - c.inside() + right)
 
 
 F1_MISTAKES: list[tuple[str, Callable[[Rung], Values]]] = [
     (
         "of several alarms in the window of one change, only one is right; you count them all.",
         lambda c: c.score(c.inside(), c.detected()),
+    ),
+    (
+        "of several alarms in the window of one change, the others are false; you leave them out of precision.",
+        _others_left_out,
     ),
     (
         "recall counts alarms; it should count the changes that were detected.",
@@ -204,12 +274,25 @@ F1_MISTAKES: list[tuple[str, Callable[[Rung], Values]]] = [
         "an alarm at the change itself counts: change <= alarm < change + window.",
         lambda c: c.score(c.detected(first=1)),
     ),
+    (
+        "your window is one message late: change <= alarm < change + window.",
+        lambda c: c.score(c.detected(first=1, last=1)),
+    ),
+    (
+        "your windows are before the changes: change <= alarm < change + window.",
+        lambda c: c.score(c.backwards()),
+    ),
     ("an alarm after the window is too late; you take any later one.", lambda c: c.score(c.detected(endless=True))),
     (
         "the third number is the arithmetic mean; F1 is the harmonic one.",
         lambda c: np.array([*c.right[:2], c.right[:2].mean()]),
     ),
+    (
+        "the third number is the geometric mean; F1 is the harmonic one.",
+        lambda c: np.array([*c.right[:2], np.sqrt(c.right[0] * c.right[1])]),
+    ),
     ("precision and recall are swapped.", lambda c: c.right[[1, 0, 2]]),
+    ("the order is precision, recall, F1; yours begins with F1.", lambda c: c.right[[2, 0, 1]]),
     (
         "the third number is precision times recall; F1 is twice that, divided by their sum.",
         lambda c: np.array([*c.right[:2], c.right[0] * c.right[1]]),
@@ -218,7 +301,8 @@ F1_MISTAKES: list[tuple[str, Callable[[Rung], Values]]] = [
         "F1 lacks the factor 2.",
         lambda c: c.right * [1, 1, 0.5],
     ),
-    ("without any alarm, precision is 0 by convention here, and so is F1.", _blind(1.0)),
+    ("without any alarm, precision is 0 by convention here, and so is F1.", _blind(1.0, 1.0)),
+    ("without any alarm, precision is 0 by convention here, not 1.", _blind(1.0, 0.0)),
 ]
 
 
@@ -309,11 +393,36 @@ def _around_the_cut(c: Counted) -> Values:
     return np.clip(p + np.array([0, -1, 1]) * (_not_cut(c)[2] - c.share), 0, 1)
 
 
+def _variance(c: Counted, p: float, weights: tuple[float, float], sizes: tuple[float, float]) -> float:
+    """As the right one, with other weights for the errors of se and sp, and other numbers of texts."""
+    of_se, of_sp = c.se * (1 - c.se) / sizes[0], c.sp * (1 - c.sp) / sizes[1]
+    return (p * (1 - p) / c.n + weights[0] * of_se + weights[1] * of_sp) / c.informed**2
+
+
+def _with(**changes: Callable[[Counted], object]) -> Callable[[Counted], Values]:
+    """The interval whose variance has another share, other weights or other sizes."""
+
+    def answer(c: Counted) -> Values:
+        usual = {"p": c.seen, "weights": (c.share**2, (1 - c.share) ** 2), "sizes": (c.n_se, c.n_sp)}
+        return c.interval(c.share, _variance(c, **(usual | {name: change(c) for name, change in changes.items()})))
+
+    return answer
+
+
+def _cut_below(c: Counted) -> Values:
+    return np.maximum(_not_cut(c), 0)
+
+
+def _only_ends_cut(c: Counted) -> Values:
+    return np.array([c.share, *c.right[1:]])
+
+
 COUNTED = [
     Counted(0.30, 1000, 0.78, 100, 0.90, 200),
     Counted(0.55, 300, 0.70, 60, 0.80, 45),
     Counted(0.21, 2000, 0.90, 40, 0.95, 500),
     Counted(0.08, 400, 0.75, 80, 0.90, 90),  # below 1 - sp: no negative message at all explains it best
+    Counted(0.80, 300, 0.85, 60, 0.90, 80),  # the upper end is above 1
 ]
 
 SHARE_MISTAKES: list[tuple[str, Callable[[Counted], Values]]] = [
@@ -326,6 +435,12 @@ SHARE_MISTAKES: list[tuple[str, Callable[[Counted], Values]]] = [
         _not_cut,
     ),
     ("only the estimate is cut to the range 0 to 1: cut the ends of the interval, too.", _only_estimate_cut),
+    ("the estimate, too, is cut to the range 0 to 1; you cut only the ends.", _only_ends_cut),
+    ("you cut at 0 only; an end above 1 is cut to 1.", _cut_below),
+    (
+        "in the variance, use the share before it is cut.",
+        _with(weights=lambda c: (c.right[0] ** 2, (1 - c.right[0]) ** 2)),
+    ),
     ("you cut the share first and put the interval around that: compute all three, then cut.", _around_the_cut),
     (
         "the interval counts only the messages: se and sp were measured, too, on few texts. Add their two terms.",
@@ -345,6 +460,34 @@ SHARE_MISTAKES: list[tuple[str, Callable[[Counted], Values]]] = [
         "the variance is divided by se + sp - 1, not by its square.",
         lambda c: c.interval(c.share, sum(c.parts()) / c.informed),
     ),
+    (
+        "the weights are p² and (1 - p)²; you do not square them.",
+        _with(weights=lambda c: (c.share, 1 - c.share)),
+    ),
+    (
+        "the errors of se and sp have weights: p² and (1 - p)².",
+        _with(weights=lambda c: (1, 1)),
+    ),
+    (
+        "the weights p² and (1 - p)² hold the corrected share; you use the flagged one.",
+        _with(weights=lambda c: (c.seen**2, (1 - c.seen) ** 2)),
+    ),
+    (
+        "the messages are counted by their flags: their term is seen (1 - seen) / n; you use the corrected share.",
+        _with(p=lambda c: c.share),
+    ),
+    ("n_se and n_sp are swapped.", _with(sizes=lambda c: (c.n_sp, c.n_se))),
+    ("se and sp were measured on n_se and n_sp texts, not on n.", _with(sizes=lambda c: (c.n, c.n))),
+    (
+        "variances add up, standard errors do not: take the root of the sum.",
+        lambda c: c.interval(c.share, np.sqrt(c.parts()).sum() ** 2 / c.informed**2),
+    ),
+    (
+        "only the first term of the variance is divided by (se + sp - 1)²; all three are.",
+        lambda c: c.interval(c.share, c.parts()[0] / c.informed**2 + sum(c.parts()[1:])),
+    ),
+    ("the order is estimate, lower end, upper end; yours is lower, estimate, upper.", lambda c: c.right[[1, 0, 2]]),
+    ("the order is estimate, lower end, upper end; your ends are swapped.", lambda c: c.right[[0, 2, 1]]),
     ("the weights p² and (1 - p)² are swapped: se matters for negative messages.", _swapped_weights),
     (
         "this is the flagged share with its own interval: nothing is corrected.",
