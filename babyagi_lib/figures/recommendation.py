@@ -37,7 +37,10 @@ def predictions(panels: Mapping[str, tuple[NDArray, NDArray]]) -> None:
         described.append(f"{title}: correlation {np.corrcoef(expected, true)[0, 1]:.2f}")
     axes[0].set_ylabel("enjoyment")
     _plain(*axes)
-    show(figure, f"True enjoyment of all books against the expected one. {'; '.join(described)}. A dotted line is equality.")
+    show(
+        figure,
+        f"True enjoyment of all books against the expected one. {'; '.join(described)}. A dotted line is equality.",
+    )
 
 
 def factor_error(counts: Sequence[int], errors: Mapping[str, NDArray]) -> None:
@@ -83,7 +86,10 @@ def by_history(lengths: Sequence[int], curves: Mapping[str, Mapping[str, NDArray
     first = np.atleast_1d(axes)[0]
     first.set(ylabel="share of the best DCG", ylim=(0, 1.05))
     figure.legend(*first.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
-    show(figure, f"Share of the best DCG after histories of {', '.join(map(str, lengths))} ratings. {'; '.join(described)}.")
+    show(
+        figure,
+        f"Share of the best DCG after histories of {', '.join(map(str, lengths))} ratings. {'; '.join(described)}.",
+    )
 
 
 def rankers(shares: Mapping[str, tuple[NDArray, NDArray]], title: str) -> Picture:
@@ -95,13 +101,17 @@ def rankers(shares: Mapping[str, tuple[NDArray, NDArray]], title: str) -> Pictur
     """
     figure, axis = plt.subplots(figsize=(5.8, 3.2), constrained_layout=True)
     places, described = np.arange(len(shares)), []
-    for shift, (at, label, colour) in zip((-0.2, 0.2), ((0, "known books", BLUE), (1, "new books", ORANGE)), strict=True):
+    for shift, (at, label, colour) in zip(
+        (-0.2, 0.2), ((0, "known books", BLUE), (1, "new books", ORANGE)), strict=True
+    ):
         found = [over_seeds(pair[at]) for pair in shares.values()]
         middle = np.array([max(one.estimate, 0) for one in found])
         axis.barh(places + shift, middle, 0.38, color=colour, label=label)
         for place, one, bar in zip(places + shift, found, middle, strict=True):
             axis.text(bar + 0.01, place, f"{one.estimate:.2f}", va="center", fontsize=8)
-        described.append(f"{label}: " + ", ".join(f"{n} {one.estimate:.2f}" for n, one in zip(shares, found, strict=True)))
+        described.append(
+            f"{label}: " + ", ".join(f"{n} {one.estimate:.2f}" for n, one in zip(shares, found, strict=True))
+        )
     axis.set_yticks(places, list(shares))
     axis.invert_yaxis()
     axis.axvline(1, color=plt.rcParams["text.color"], linewidth=1, linestyle=":")
@@ -152,7 +162,9 @@ def feedback(curves: Mapping[str, NDArray]) -> None:
         rounds = np.arange(1, len(values) + 1)
         axis.plot(rounds, middle.estimate, dash, color=colour, linewidth=2, label=name)
         axis.fill_between(rounds, middle.low, middle.high, color=colour, alpha=0.15, linewidth=0)
-        described.append(f"{name}: {middle.estimate[0]:.2f} after the first and {middle.estimate[-1]:.2f} after the last")
+        described.append(
+            f"{name}: {middle.estimate[0]:.2f} after the first and {middle.estimate[-1]:.2f} after the last"
+        )
     axis.axhline(1, color="black", linewidth=1, linestyle=":")
     axis.set(xlabel="round", ylabel="ten best by estimate, share of the best", ylim=(0.4, 1.03))
     axis.legend(frameon=False, loc="lower right", fontsize=9)

@@ -128,6 +128,29 @@ def learn(
     return Model(v, taste[-1])
 
 
+def popularity(
+    books: NDArray, ratings: NDArray, month: NDArray, items: int, *, half_life: float = np.inf, doubt: float = 2.0
+) -> NDArray[np.float64]:
+    """Mean rating of each item, (items,), drawn towards 0 where there are few ratings.
+
+    Args:
+        books: numbers of the items that each reader of the log has rated, (readers, read).
+        ratings: of these items, (readers, read).
+        month: of each reader, (readers,); the greatest is today.
+        items: how many there are.
+        half_life: months after which a rating counts half; infinite for the mean of all time.
+        doubt: how many ratings of 0 each item is given in addition.
+
+    Raises:
+        ValueError: `half_life` is not above 0.
+    """
+    if not half_life > 0:
+        raise ValueError(f"half_life is {half_life!r}; expected a number above 0")
+    weights = np.repeat(0.5 ** ((month.max() - month) / half_life), books.shape[1])
+    total, count = (np.bincount(books.ravel(), w, items) for w in (weights * ratings.ravel(), weights))
+    return total / (count + doubt)
+
+
 def _weights(text: NDArray, precision: NDArray, evidence: NDArray) -> NDArray[np.float64]:
     """The matrix A, (features, factors), if the text says all about an item: one least-squares problem for all entries."""
     (items, size), factors = text.shape, evidence.shape[1]

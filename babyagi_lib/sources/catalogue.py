@@ -55,7 +55,9 @@ def load_catalogue(name: str = "catalogue") -> list[Item]:
     items: list[Item] = []
     for number, cells in enumerate(rows, start=1):
         if len(cells) != len(COLUMNS) or not all(cell.strip() for cell in cells):
-            raise CorpusError(f"{path}, item {number}: expected a subject, a title and a description, none of them empty")
+            raise CorpusError(
+                f"{path}, item {number}: expected a subject, a title and a description, none of them empty"
+            )
         items.append(Item(*(cell.strip() for cell in cells)))
     if len({item.title for item in items}) < len(items):
         raise CorpusError(f"{path}: a title occurs twice")

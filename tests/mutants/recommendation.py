@@ -88,7 +88,10 @@ def position_from_zero(scores, gains, k):
 
 
 NDCGS = [
-    (lambda s, g, k: _ratio(_dcg(_listed(s, g)[:k]), _dcg(_sorted(_listed(s, g)[:k]))), "you only sort the ones that were"),
+    (
+        lambda s, g, k: _ratio(_dcg(_listed(s, g)[:k]), _dcg(_sorted(_listed(s, g)[:k]))),
+        "you only sort the ones that were",
+    ),
     (lambda s, g, k: _ratio(_dcg(_listed(s, g)[:k]), _dcg(g[:k])), "in the order given"),
     (lambda s, g, k: _ratio(_dcg(_listed(s, g)[:k]), _dcg(np.ones(len(g))[:k])), "you count each item as 1"),
     (lambda s, g, k: _ratio(_dcg(_listed(s, g)[:k]), _dcg(np.ones(int((g > 0).sum()))[:k])), "each relevant item as 1"),
@@ -115,7 +118,9 @@ NDCGS = [
         "positions are counted from 1",
     ),
     (
-        lambda s, g, k: _ratio(*(_dcg(x[:k], lambda p: np.maximum(1, np.log2(p))) for x in (_listed(s, g), _sorted(g)))),
+        lambda s, g, k: _ratio(
+            *(_dcg(x[:k], lambda p: np.maximum(1, np.log2(p))) for x in (_listed(s, g), _sorted(g)))
+        ),
         "the second position is discounted, too",
     ),
     (

@@ -73,9 +73,7 @@ def _ndcg(
         "k ones": np.ones(k),
     }[ideal][: k if cut_ideal else None]
     below = below or discount
-    total, most = (
-        (v / by(np.arange(1, len(v) + 1.0))).sum() for v, by in ((listed, discount), (best, below))
-    )
+    total, most = ((v / by(np.arange(1, len(v) + 1.0))).sum() for v, by in ((listed, discount), (best, below)))
     if not divide:
         return total
     return total / most if most > 0 else nothing
@@ -107,10 +105,16 @@ NDCG_MISTAKES: list[tuple[str, Callable[[Ranked], Any]]] = [
         "one relevant item of many, and puts it first, would get 1.",
         lambda c: c.value(ideal="listed"),
     ),
-    ("the ideal order has the greatest gains first; you take the gains in the order given.", lambda c: c.value(ideal="unsorted")),
+    (
+        "the ideal order has the greatest gains first; you take the gains in the order given.",
+        lambda c: c.value(ideal="unsorted"),
+    ),
     ("the ideal DCG uses the gains; you count each item as 1.", lambda c: c.value(ideal="ones")),
     ("the ideal DCG uses the gains; you count each relevant item as 1.", lambda c: c.value(ideal="as many")),
-    ("the ideal DCG uses the gains; you take k ones, also where there are fewer items.", lambda c: c.value(ideal="k ones")),
+    (
+        "the ideal DCG uses the gains; you take k ones, also where there are fewer items.",
+        lambda c: c.value(ideal="k ones"),
+    ),
     ("the ideal DCG counts k positions, too; you add up all.", lambda c: c.value(cut_ideal=False)),
     ("only the first k positions count; you add up all.", lambda c: c.value(cut=False, cut_ideal=False)),
     ("only the first k positions count; your DCG adds up all.", lambda c: c.value(cut=False)),
@@ -121,7 +125,10 @@ NDCG_MISTAKES: list[tuple[str, Callable[[Ranked], Any]]] = [
         lambda c: c.value(order=_reversed),
     ),
     ("you rank the lowest score first.", lambda c: c.value(order=lambda s: s.argsort(kind="stable"))),
-    ("you do not rank by the scores: take the gains in the order of the scores.", lambda c: c.value(order=lambda s: np.arange(len(s)))),
+    (
+        "you do not rank by the scores: take the gains in the order of the scores.",
+        lambda c: c.value(order=lambda s: np.arange(len(s))),
+    ),
     (
         "`scores.argsort()` says which item is at each position; sorted again, it says the position of each item.",
         lambda c: c.value(order=lambda s: (-s).argsort(kind="stable").argsort(kind="stable")),
@@ -209,7 +216,13 @@ class Taste:
 def tastes() -> list[Taste]:
     """Few and many ratings, none at all, one; priors that are neither centred nor round."""
     draw, found = np.random.default_rng(5), []
-    for books, features, read, noise in ((7, 2, 3, 0.6), (9, 3, 6, 1.4), (6, 3, 0, 0.8), (5, 4, 1, 0.5), (8, 2, 7, 2.0)):
+    for books, features, read, noise in (
+        (7, 2, 3, 0.6),
+        (9, 3, 6, 1.4),
+        (6, 3, 0, 0.8),
+        (5, 4, 1, 0.5),
+        (8, 2, 7, 2.0),
+    ):
         root = draw.normal(size=(features, features)) / 2
         text = draw.normal(size=(books, features))
         history = draw.permutation(books)[:read]
@@ -241,7 +254,10 @@ def _twice(c: Taste) -> Values:
 
 
 TASTE_MISTAKES: list[tuple[str, Callable[[Taste], Any]]] = [
-    ("the prior mean is missing: with little history, the weights go to it and not to 0.", lambda c: c.value(mean=_zero(c))),
+    (
+        "the prior mean is missing: with little history, the weights go to it and not to 0.",
+        lambda c: c.value(mean=_zero(c)),
+    ),
     ("add the prior mean again after you have taken its scores from the ratings.", _twice),
     (
         "the prior mean is multiplied by the inverse of the covariance before it is added to the evidence.",
@@ -368,9 +384,18 @@ def _by_column(c: Shown) -> Values:
 
 CLICK_MISTAKES: list[tuple[str, Callable[[Shown], Any]]] = [
     ("this is the click rate: no click is weighted by its position.", lambda c: c.value(1.0)),
-    ("a click further down counts more, not less: divide by the probability of a look.", lambda c: c.value(c.at**-c.exponent)),
-    ("positions are counted from 1: a click at the first one has the weight 1.", lambda c: c.value((c.at + 1) ** c.exponent)),
-    ("positions are counted from 1: you give a click at the first one the weight 0.", lambda c: c.value((c.at - 1) ** c.exponent)),
+    (
+        "a click further down counts more, not less: divide by the probability of a look.",
+        lambda c: c.value(c.at**-c.exponent),
+    ),
+    (
+        "positions are counted from 1: a click at the first one has the weight 1.",
+        lambda c: c.value((c.at + 1) ** c.exponent),
+    ),
+    (
+        "positions are counted from 1: you give a click at the first one the weight 0.",
+        lambda c: c.value((c.at - 1) ** c.exponent),
+    ),
     ("the exponent is not used.", lambda c: c.value(c.at)),
     ("the exponent is used twice.", lambda c: c.value(c.at ** (2 * c.exponent))),
     ("the weight is position ** exponent, not exponent * position.", lambda c: c.value(c.at * c.exponent)),
@@ -417,7 +442,10 @@ def attraction(attempt: Callable[[NDArray, NDArray, float, int], Any]) -> str:
     """Logs of clicks whose weighted means are known."""
     cases = shown()
     found = answers_to(attempt, cases, lambda c: f"one number for each book, {c.books} numbers")
-    if any(np.isnan(answer).any() and np.isfinite(np.delete(answer, c.books - 2)).all() for answer, c in zip(found, cases, strict=True)):
+    if any(
+        np.isnan(answer).any() and np.isfinite(np.delete(answer, c.books - 2)).all()
+        for answer, c in zip(found, cases, strict=True)
+    ):
         raise Wrong("a book that was never shown gets 0; you divide by its 0 views.")
     tell = _tell(found, cases, lambda c: f"With {len(c.rankings)} sessions and the exponent {c.exponent:g}")
     judge(found, cases, CLICK_MISTAKES, tell)
