@@ -73,7 +73,7 @@ def test_a_broken_catalogue_is_refused(tmp_path, content, said):
 
 
 def test_another_catalogue_can_be_loaded(tmp_path):
-    with pytest.raises(SourceError, match="items.csv"):
+    with pytest.raises(SourceError, match=r"items\.csv"):
         load_catalogue(str(tmp_path))
     (tmp_path / "items.csv").write_text(HEAD + 's,A,"B, C."\nt,D,E.\n', encoding="utf-8")
     assert [item.text for item in load_catalogue(str(tmp_path))] == ["A. B, C.", "D. E."]

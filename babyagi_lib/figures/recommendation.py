@@ -26,7 +26,7 @@ def predictions(panels: Mapping[str, tuple[NDArray, NDArray]]) -> None:
     Args:
         panels: by title, expected and true enjoyment, (books,) each.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7.6, 2.9), sharex=True, sharey=True, constrained_layout=True)
+    figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 2.6), sharex=True, sharey=True, constrained_layout=True)
     described = []
     for axis, (title, (expected, true)) in zip(axes, panels.items(), strict=True):
         axis.plot(expected, true, "o", color=BLUE, markersize=3, alpha=0.6)
@@ -69,7 +69,7 @@ def by_history(lengths: Sequence[int], curves: Mapping[str, Mapping[str, NDArray
         lengths: of the histories.
         curves: by panel and ranker, shares, (lengths, worlds).
     """
-    figure, axes = plt.subplots(1, len(curves), figsize=(7.6, 3.6), sharey=True, constrained_layout=True)
+    figure, axes = plt.subplots(1, len(curves), figsize=(6.4, 3.4), sharey=True, constrained_layout=True)
     described = []
     for axis, (title, rankers) in zip(np.atleast_1d(axes), curves.items(), strict=True):
         for (name, values), colour, marker in zip(rankers.items(), COLOURS, MARKERS, strict=False):
@@ -130,7 +130,7 @@ def clicks(true: NDArray, estimates: Mapping[str, NDArray], place: NDArray) -> N
         estimates: by method, (books,).
         place: mean position, (books,).
     """
-    figure, axes = plt.subplots(1, len(estimates), figsize=(7.6, 3.1), sharex=True, constrained_layout=True)
+    figure, axes = plt.subplots(1, len(estimates), figsize=(6.4, 2.8), sharex=True, constrained_layout=True)
     described = []
     for axis, (name, values) in zip(axes, estimates.items(), strict=True):
         dots = axis.scatter(true, values, c=place, cmap="cividis", s=22)
