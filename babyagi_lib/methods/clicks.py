@@ -1,6 +1,6 @@
 """What clicks say about items when readers look at the first positions more often: three estimates, and a model. Used by lesson 17.
 
-A click at position k on item i has probability examined[k] * attraction[i] (`worlds.shelf`). Imports no torch.
+A click at position k on item i has probability examined[k] * attraction[i] (`worlds.shelf`).
 """
 
 from __future__ import annotations

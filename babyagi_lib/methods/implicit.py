@@ -1,7 +1,7 @@
 """Ranking films for users who came later, from who rated what: popularity, recent popularity, EASE, text. Used by lesson 17.
 
 That somebody rated a film is all that is used (implicit feedback), not how. The log before a day is learned from; the users are
-those who came after it. Imports no torch.
+those who came after it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a ranking is worth: discounted gain, its share of the best, and what a sampled metric measures. Used by lesson 17.
 
-Everything here takes scores and sorts them: of equal scores the item with the lower number comes first. Imports no torch.
+Everything here takes scores and sorts them: of equal scores the item with the lower number comes first.
 """
 
 from __future__ import annotations

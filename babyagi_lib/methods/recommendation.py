@@ -2,7 +2,7 @@
 
 All predict how much a reader would enjoy each item. The first family is one model: an item has factors, a reader has a normal
 taste, a rating is their product plus noise. What differs is where the factors of an item come from: its text, the ratings, or
-both (Agarwal and Chen 2009, https://doi.org/10.1145/1557019.1557029). Imports no torch.
+both (Agarwal and Chen 2009, https://doi.org/10.1145/1557019.1557029).
 """
 
 from __future__ import annotations

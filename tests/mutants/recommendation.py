@@ -375,7 +375,7 @@ CLICKS = [
     (changes_the_rankings, "changes the arrays"),
 ]
 
-RETURNS = {checks.ndcg: "number", checks.scores_from_text: "array", checks.attraction: "array"}
+RETURNS = {checks.ndcg: "number", checks.scores_from_text: "array", checks.weighted_clicks: "array"}
 CASES = [
     *(
         (checks.ndcg, answer)
@@ -402,7 +402,7 @@ CASES = [
         )
     ),
     *(
-        (checks.attraction, answer)
+        (checks.weighted_clicks, answer)
         for answer in (
             attraction,
             by_bincount,
@@ -418,5 +418,5 @@ CASES = [
 MUTANTS = [
     *((checks.ndcg, mutant, said) for mutant, said in NDCGS),
     *((checks.scores_from_text, mutant, said) for mutant, said in TASTES),
-    *((checks.attraction, mutant, said) for mutant, said in CLICKS),
+    *((checks.weighted_clicks, mutant, said) for mutant, said in CLICKS),
 ]

@@ -438,7 +438,7 @@ CLICK_MISTAKES: list[tuple[str, Callable[[Shown], Any]]] = [
 
 
 @exercise
-def attraction(attempt: Callable[[NDArray, NDArray, float, int], Any]) -> str:
+def weighted_clicks(attempt: Callable[[NDArray, NDArray, float, int], Any]) -> str:
     """Logs of clicks whose weighted means are known."""
     cases = shown()
     found = answers_to(attempt, cases, lambda c: f"one number for each book, {c.books} numbers")
