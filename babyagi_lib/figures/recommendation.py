@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
@@ -167,6 +168,7 @@ def feedback(curves: Mapping[str, NDArray]) -> None:
         )
     axis.axhline(1, color="black", linewidth=1, linestyle=":")
     axis.set(xlabel="round", ylabel="ten best by estimate, share of the best", ylim=(0.4, 1.03))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(frameon=False, loc="lower right", fontsize=9)
     _plain(axis)
     show(figure, f"Value of what is ranked first, over rounds. {'; '.join(described)}.")
