@@ -337,6 +337,8 @@ def test_counts_and_the_simple_estimates():
     assert shown.tolist() == [[2, 0, 1, 0], [1, 0, 2, 0]] and hits.tolist() == [[1, 0, 1, 0], [1, 0, 0, 0]]
     assert np.allclose(clicks.click_rate(shown, hits), [2 / 3, 0, 1 / 3, 0])
     assert np.allclose(clicks.inverse_propensity(shown, hits, [1, 0.1], clip=3), [4 / 3, 0, 1 / 3, 0])
+    once = clicks.counts(np.array([[1, 0]]), np.array([[1, 1]]), 2)
+    assert clicks.click_rate(*once).tolist() == [1, 1], "of a single view"
     with pytest.raises(ValueError, match="one shape"):
         clicks.counts(rankings, clicked[:2], 4)
     with pytest.raises(ValueError, match="not from 0 to 1"):
@@ -460,6 +462,21 @@ def test_scores_of_new_users():
         scores | {"EASE": np.where(np.isfinite(scores["EASE"]), 7 * scores["EASE"] + 2, -np.inf)}, {"EASE": 1.0}
     )
     assert np.allclose(twice, implicit.mixed(scores, {"EASE": 1.0}))
+
+
+def test_each_user_is_mixed_alone():
+    draw = rng(9)
+    scores = {name: draw.normal(size=(3, 8)) for name in (implicit.NAMES["recent"], "EASE")}
+    for values in scores.values():
+        values[[0, 1, 2], [3, 0, 7]] = -np.inf
+    whole = implicit.mixed(scores, {"EASE": 0.7})
+    for user in range(3):
+        alone = implicit.mixed({name: values[[user]] for name, values in scores.items()}, {"EASE": 0.7})
+        assert np.allclose(whole[user], alone[0]) and np.isneginf(alone).sum() == 1
+    there = np.isfinite(whole[0])
+    by_hand = [np.log1p(np.maximum(scores[implicit.NAMES["recent"]][0, there], 0)), scores["EASE"][0, there]]
+    by_hand = [(values - values.mean()) / values.std() for values in by_hand]
+    assert np.allclose(whole[0, there], by_hand[0] + 0.7 * by_hand[1])
 
 
 def write_movielens(folder, ratings):
