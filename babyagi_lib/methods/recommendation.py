@@ -97,12 +97,11 @@ def learn(
     check_number("half_life", half_life, 0, above=True)
     rng, (items, size) = np.random.default_rng(seed), text.shape
     prior = 0.5 / factors  # variance of a factor's rest around its text
-    told = rng.normal(size=(items, factors)) / np.sqrt(factors)
+    told = v = rng.normal(size=(items, factors)) / np.sqrt(factors)
     if uses != "behaviour":
-        told = text @ rng.normal(size=(size, factors)) / np.sqrt(size * factors)
-    v = told
-    near = 0.5 ** (np.abs(month[:, None] - month[None, np.unique(month, return_index=True)[1]]) / half_life)
-    slot = np.searchsorted(np.unique(month), month)
+        told = v = text @ rng.normal(size=(size, factors)) / np.sqrt(size * factors)
+    months, slot = np.unique(month, return_inverse=True)
+    near = 0.5 ** (np.abs(month[:, None] - months) / half_life)  # how much a reader counts for each month
     taste = np.zeros((near.shape[1], factors))
     rated = np.zeros((items, len(books)))  # who has read what, and the ratings
     scores = np.zeros_like(rated)
@@ -120,8 +119,7 @@ def learn(
             v = np.linalg.solve(precision + np.eye(factors) / prior, evidence[..., None])[..., 0]
             continue
         if uses == "text":
-            told = text @ _weights(text, precision, evidence)
-            v = told
+            v = text @ _weights(text, precision, evidence)
             continue
         v = np.linalg.solve(precision + np.eye(factors) / prior, (evidence + told / prior)[..., None])[..., 0]
         told = text @ np.linalg.solve(text.T @ text + np.eye(size), text.T @ v)
@@ -156,5 +154,6 @@ def _weights(text: NDArray, precision: NDArray, evidence: NDArray) -> NDArray[np
     (items, size), factors = text.shape, evidence.shape[1]
     outer = (text[:, :, None] * text[:, None]).reshape(items, -1)
     system = (outer.T @ precision.reshape(items, -1)).reshape(size, size, factors, factors).transpose(0, 2, 1, 3)
+    # The prior of an entry of A has mean 0 and variance 1 / (size * factors), so that factors have a length of about one.
     system = system.reshape(size * factors, size * factors) + size * factors * np.eye(size * factors)
     return np.linalg.solve(system, (text.T @ evidence).ravel()).reshape(size, factors)
