@@ -52,6 +52,16 @@ def by_the_library(scores, gains, k):
     return ranking.ndcg(scores, gains, k)
 
 
+def by_ranks(scores, gains, k):
+    """The position of each item in both orders."""
+
+    def total(values):
+        position = (-values).argsort(kind="stable").argsort()
+        return np.where(position < k, gains / np.log2(position + 2), 0).sum()
+
+    return [total(scores) / max(total(gains), 1e-300)]
+
+
 def without_the_last(scores, gains, k):
     """Positions beyond k get the discount 0."""
     down = np.where(np.arange(len(scores)) < k, 1 / np.log2(np.arange(2, len(scores) + 2)), 0)
@@ -132,6 +142,18 @@ NDCGS = [
         "one base of the logarithm",
     ),
     (lambda s, g, k: _ratio(_listed(s, g)[:k].sum(), _sorted(g)[:k].sum()), "there is no discount"),
+    (lambda s, g, k: _ratio(_dcg(_listed(s, g)[:k]), _dcg(np.sort(g)[:k])), "puts the smallest first"),
+    (
+        lambda s, g, k: _ratio(
+            _dcg(np.array([gain for _, gain in sorted(zip(s, g, strict=True), reverse=True)])[:k]), _dcg(_sorted(g)[:k])
+        ),
+        "the one with the greater gain first",
+    ),
+    (
+        lambda s, g, k: _ratio(_dcg(g[np.lexsort((g, -s))][:k]), _dcg(_sorted(g)[:k])),
+        "the one with the smaller gain first",
+    ),
+    (lambda s, g, k: ndcg(s, g, k) if g.any() else None, "your function returns nothing"),
     (lambda s, g, k: round(ndcg(s, g, k), 2), "you round to 2 decimals"),
     (lambda s, g, k: ndcg(s, g, k + 1), "this is not what the formula says"),
     (lambda s, g, k: _listed(s, g)[:k], "one number, the NDCG"),
@@ -209,6 +231,33 @@ def with_ratings_put_in(text, mean, covariance, history, ratings, noise):
     return found
 
 
+def with_noises(text, mean, covariance, history, ratings, of_precision, of_ratings):
+    read, precision = text[history], np.linalg.inv(covariance)
+    both = precision + read.T @ read / of_precision**2
+    return text @ np.linalg.solve(both, precision @ mean + read.T @ ratings / of_ratings**2)
+
+
+def each_in_steps(text, mean, covariance, history, ratings, noise):
+    """Gradient descent."""
+    precision, read = np.linalg.inv(covariance), text[history]
+    both, evidence = precision + read.T @ read / noise**2, precision @ mean + read.T @ ratings / noise**2
+    weights = mean.copy()
+    for _ in range(5000):
+        weights -= (both @ weights - evidence) / np.linalg.norm(both, 2)
+    return tuple(text @ weights)
+
+
+def by_all_books(text, mean, covariance, history, ratings, noise):
+    """Books that were not read have the weight 0."""
+    there = np.bincount(history, minlength=len(text))
+    given = np.bincount(history, ratings, len(text))
+    precision = np.linalg.inv(covariance)
+    both = precision + (text * there[:, None]).T @ text / noise**2
+    found = text @ np.linalg.solve(both, precision @ mean + text.T @ given / noise**2)
+    found.setflags(write=False)
+    return found
+
+
 TASTES = [
     (lambda t, m, c, h, r, n: scores_from_text(t, 0 * m, c, h, r, n), "the prior mean is missing"),
     (lambda t, m, c, h, r, n: scores_from_text(t, 0 * m, c, h, r - t[h] @ m, n), "add the prior mean again"),
@@ -221,6 +270,11 @@ TASTES = [
     (lambda t, m, c, h, r, n: scores_from_text(t, m, c, h, r, n**0.5), "square it"),
     (lambda t, m, c, h, r, n: scores_from_text(t, m, c, h, r, 1), "the noise is not used"),
     (lambda t, m, c, h, r, n: scores_from_text(t, m, c, h, r, 1 / n), "do not multiply"),
+    (lambda t, m, c, h, r, n: with_noises(t, m, c, h, r, n, 1), "the ratings are not divided"),
+    (lambda t, m, c, h, r, n: with_noises(t, m, c, h, r, 1, n), "the precision of what was read is not divided"),
+    (lambda t, m, c, h, r, n: scores_from_text(t, 0 * m, c, h, r, n) + t @ m, "you add it afterwards"),
+    (lambda *given: scores_from_text(*given) if len(given[3]) else np.zeros(len(given[0])), "you return 0"),
+    (lambda t, m, c, h, r, n: scores_from_text(t, m, c, np.arange(len(h)), r, n), "this is not what the formula says"),
     (lambda t, m, c, h, r, n: scores_from_text(t, m, np.diag(np.diag(c)), h, r, n), "only the variances"),
     (lambda t, m, c, h, r, n: t @ m, "the ratings change nothing"),
     (with_ratings_put_in, "do not put the noisy ratings in"),
@@ -324,6 +378,34 @@ def keeps_the_last_twice(rankings, clicks, exponent, books):
     return total / views.clip(1)
 
 
+def keeps_one_view(rankings, clicks, exponent, books):
+    total, views = np.zeros(books), np.zeros(books)
+    for shelf, clicked in zip(rankings, clicks, strict=True):
+        total[shelf] += clicked * np.arange(1, len(shelf) + 1) ** exponent
+    views[rankings] += 1
+    return total / np.maximum(views, 1)
+
+
+def session_by_session(rankings, clicks, exponent, books):
+    """Within one session no book is there twice."""
+    total, views = np.zeros(books), np.zeros(books)
+    for shelf, clicked in zip(rankings, clicks, strict=True):
+        total[shelf] += clicked * np.arange(1, len(shelf) + 1) ** exponent
+        views[shelf] += 1
+    return total / np.maximum(views, 1)
+
+
+def only_the_clicks(rankings, clicks, exponent, books):
+    total, views = np.zeros(books), np.zeros(books)
+    session, position = clicks.nonzero()
+    np.add.at(total, rankings[session, position], (position + 1.0) ** exponent)
+    for column in rankings.T:
+        views += np.bincount(column, minlength=books)
+    views[views == 0] = 1
+    total /= views
+    return total
+
+
 def mean_position(rankings, clicks, exponent, books):
     views = np.bincount(rankings.ravel(), minlength=books).clip(1)
     at = np.bincount(rankings.ravel(), np.tile(np.arange(1.0, rankings.shape[1] + 1), len(rankings)), books) / views
@@ -366,6 +448,7 @@ CLICKS = [
     (mean_position, "the mean position of the book"),
     (keeps_the_last, "adds once for equal indices"),
     (keeps_the_last_twice, "adds once for equal indices"),
+    (keeps_one_view, "counts every book once"),
     (by_book, "not to the number of the book"),
     (divides_by_nothing, "you divide by its 0 views"),
     (lambda *given: attraction(*given) + (attraction(*given) == 0) * 0.1, "this is not what the formula says"),
@@ -387,6 +470,7 @@ CASES = [
             by_natural_logarithms,
             by_the_library,
             without_the_last,
+            by_ranks,
         )
     ),
     *(
@@ -399,6 +483,8 @@ CASES = [
             by_least_squares,
             text_in_torch,
             text_in_single,
+            each_in_steps,
+            by_all_books,
         )
     ),
     *(
@@ -412,6 +498,8 @@ CASES = [
             clicks_in_single,
             book_by_book,
             clicks_by_the_library,
+            session_by_session,
+            only_the_clicks,
         )
     ),
 ]

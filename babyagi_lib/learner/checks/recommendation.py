@@ -68,6 +68,7 @@ def _ndcg(
         "all": np.sort(there)[::-1],
         "listed": np.sort(listed)[::-1],
         "unsorted": there,
+        "lowest": np.sort(there),
         "ones": np.ones(len(there)),
         "as many": np.ones(int((gains > 0).sum())),
         "k ones": np.ones(k),
@@ -109,6 +110,10 @@ NDCG_MISTAKES: list[tuple[str, Callable[[Ranked], Any]]] = [
         "the ideal order has the greatest gains first; you take the gains in the order given.",
         lambda c: c.value(ideal="unsorted"),
     ),
+    (
+        "the ideal order has the greatest gains first; `np.sort` puts the smallest first.",
+        lambda c: c.value(ideal="lowest"),
+    ),
     ("the ideal DCG uses the gains; you count each item as 1.", lambda c: c.value(ideal="ones")),
     ("the ideal DCG uses the gains; you count each relevant item as 1.", lambda c: c.value(ideal="as many")),
     (
@@ -123,6 +128,15 @@ NDCG_MISTAKES: list[tuple[str, Callable[[Ranked], Any]]] = [
     (
         "of equal scores the item with the lower number comes first: sort the negative scores with kind='stable'.",
         lambda c: c.value(order=_reversed),
+    ),
+    (
+        "of equal scores the item with the lower number comes first; you put the one with the greater gain first, which no ranker "
+        "can know.",
+        lambda c: c.value(order=lambda s: np.lexsort((-c.gains, -s))),
+    ),
+    (
+        "of equal scores the item with the lower number comes first; you put the one with the smaller gain first.",
+        lambda c: c.value(order=lambda s: np.lexsort((c.gains, -s))),
     ),
     ("you rank the lowest score first.", lambda c: c.value(order=lambda s: s.argsort(kind="stable"))),
     (
@@ -196,6 +210,7 @@ class Taste:
         mean: Values | None = None,
         precision: Values | None = None,
         variance: float | None = None,
+        of_ratings: float | None = None,
         residual: bool = True,
         ratings: Values | None = None,
     ) -> Values:
@@ -203,9 +218,10 @@ class Taste:
         mean = self.mean if mean is None else mean
         precision = np.linalg.inv(self.covariance) if precision is None else precision
         variance = self.noise**2 if variance is None else variance
+        of_ratings = variance if of_ratings is None else of_ratings
         ratings = self.ratings if ratings is None else ratings
         read = self.text[self.history]
-        evidence = read.T @ ratings / variance + (precision @ mean if residual else mean)
+        evidence = read.T @ ratings / of_ratings + (precision @ mean if residual else mean)
         return np.linalg.solve(precision + read.T @ read / variance, evidence)
 
     def value(self, **changes: Any) -> Values:
@@ -253,6 +269,15 @@ def _twice(c: Taste) -> Values:
     return c.value(mean=_zero(c), ratings=c.ratings - c.text[c.history] @ c.mean)
 
 
+def _mean_added(c: Taste) -> Values:
+    """The posterior around 0, and the mean added to it."""
+    return c.value(mean=_zero(c)) + c.text @ c.mean
+
+
+def _nothing_read(c: Taste) -> Values:
+    return c.value() if len(c.history) else np.zeros(len(c.text))
+
+
 TASTE_MISTAKES: list[tuple[str, Callable[[Taste], Any]]] = [
     (
         "the prior mean is missing: with little history, the weights go to it and not to 0.",
@@ -273,6 +298,19 @@ TASTE_MISTAKES: list[tuple[str, Callable[[Taste], Any]]] = [
     ),
     ("`noise` is a standard deviation: square it.", lambda c: c.value(variance=c.noise)),
     ("the noise is not used: divide the evidence by its square.", lambda c: c.value(variance=1.0)),
+    (
+        "the ratings are not divided by the square of the noise; the precision is.",
+        lambda c: c.value(of_ratings=1.0),
+    ),
+    (
+        "the precision of what was read is not divided by the square of the noise; the ratings are.",
+        lambda c: c.value(variance=1.0, of_ratings=c.noise**2),
+    ),
+    (
+        "the prior mean enters as inv(covariance) @ mean, before you solve; you add it afterwards, as if no rating spoke about it.",
+        _mean_added,
+    ),
+    ("without a rating the prior says what is expected, text @ mean; you return 0.", _nothing_read),
     ("divide by the square of the noise, do not multiply.", lambda c: c.value(variance=c.noise**-2)),
     (
         "only the variances of the prior are used: its features are correlated.",
@@ -413,7 +451,10 @@ CLICK_MISTAKES: list[tuple[str, Callable[[Shown], Any]]] = [
         "divide by the views of each book, not by those of all.",
         lambda c: c.value(c.at**c.exponent, np.full(c.books, float(c.rankings.size))),
     ),
-    ("this is the sum; divide it by the views of the book.", lambda c: c.value(c.at**c.exponent, np.ones(c.books))),
+    (
+        "this is the sum; divide it by the views of the book. If you do: `views[rankings] += 1` counts every book once.",
+        lambda c: c.value(c.at**c.exponent, np.ones(c.books)),
+    ),
     (
         "this is clicks over expected looks. It is a good estimate, but another one: here each click is weighted by itself, and "
         "the sum divided by the views.",
