@@ -287,6 +287,7 @@ def test_what_it_uses_is_known(lesson):
         ("headlines", "load_headlines("),
         ("newswire", "load_ner("),
         ("support_intents", "load_intents("),
+        ("catalogue", "load_catalogue("),
     ):
         if load in text:
             expected |= {"data/MANIFEST", *(f"data/{name}" for name in re.findall(rf"{corpus}/\S+", manifest))}

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from babyagi_lib.basics.intervals import over_seeds
-from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, show
+from babyagi_lib.figures.base import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture, plain, show
 
 SKY = "#56B4E9"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY, SKY)
@@ -38,7 +38,7 @@ def learning_curves(sizes: Sequence[int], scores: Mapping[str, NDArray]) -> None
     axis.set(xlabel="labelled headlines", ylabel="accuracy on the others", ylim=(0, 1))
     axis.set_xticks(sizes)
     axis.legend(frameon=False, fontsize=8, loc="lower right")
-    _plain(axis)
+    plain(axis)
     given = ", ".join(map(str, sizes))
     show(figure, f"Accuracy with {given} labelled headlines. {'; '.join(described)}.")
 
@@ -62,7 +62,7 @@ def chart_at_work(flags: NDArray, path: NDArray, threshold: float, shift_at: int
     below.axhline(threshold, color=ORANGE, linestyle="--", label=f"threshold {threshold:.2f}")
     for axis in (above, below):
         axis.axvline(shift_at, color="black", linestyle=":", linewidth=1.2)
-        _plain(axis)
+        plain(axis)
     alarms = np.flatnonzero(path >= threshold) + 1
     if len(alarms):
         below.plot(alarms, path[alarms - 1], "v", color=ORANGE, markersize=9, linestyle="none", label="alarm")
@@ -98,7 +98,7 @@ def run_lengths(
     axis.axvline(chosen, color=GREY, linestyle=":", label=f"chosen threshold: {chosen:g}")
     axis.set(xlabel="threshold, in lattice steps", ylabel="messages", yscale="log")
     axis.legend(frameon=False, fontsize=8)
-    _plain(axis)
+    plain(axis)
     dots = "; ".join(f"{t:g}: {mean:,.0f} +- {half:,.0f}" for t, (mean, half) in simulated.items())
     show(
         figure,
@@ -127,7 +127,7 @@ def delays(shares: Sequence[float], found: Mapping[str, NDArray], affordable: fl
     axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.legend(frameon=False, fontsize=8)
-    _plain(axis)
+    plain(axis)
     show(
         figure,
         f"Mean delays at {affordable:,.0f} messages to a false alarm, for shares of {', '.join(f'{s:g}' for s in shares)} "
@@ -154,7 +154,7 @@ def promises(promised: float, found: Mapping[str, tuple[float, float, float]]) -
     axis.set(xlabel="messages to a false alarm, mean", xscale="log")
     axis.set_xlim(right=axis.get_xlim()[1] * 2)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper right", frameon=False, fontsize=9)
-    _plain(axis)
+    plain(axis)
     described = "; ".join(f"{name}: {m:,.0f} [{low:,.0f}, {high:,.0f}]" for name, (m, low, high) in found.items())
     show(figure, f"Mean time to a false alarm, promised {promised:,.0f} messages. {described}.")
 
@@ -175,7 +175,7 @@ def intervals(truth: float, found: Mapping[str, tuple[NDArray, NDArray]], covera
         axis.axvline(truth, color="black", linewidth=1)
         axis.set_title(f"{name}\ncovers {coverage[name]:.1%}", fontsize=9)
         axis.set(xlabel="share", yticks=[])
-        _plain(axis)
+        plain(axis)
     described = "; ".join(f"{name} {value:.1%}" for name, value in coverage.items())
     show(
         figure,
@@ -218,7 +218,7 @@ def dashboard(
     axis.set_yticks([0.5 - gap * row for row in range(len(paths))], list(paths))
     axis.tick_params(axis="y", length=0)
     axis.set(xlim=(0, hours[-1]), ylim=(-gap * (len(paths) - 1) - 0.15, 1.6), xlabel="hour")
-    _plain(axis)
+    plain(axis)
     below.axis("off")
     below.text(0, 1, "latest flagged headlines", fontsize=9, weight="bold", va="top", transform=below.transAxes)
     for place, text in enumerate(news):
@@ -229,7 +229,3 @@ def dashboard(
         figure,
         f"Hour {hours[now - 1]:.0f}, {now:,} messages. Each topic's sum as a part of its threshold: {'; '.join(states)}.{told}",
     )
-
-
-def _plain(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
