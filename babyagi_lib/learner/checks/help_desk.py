@@ -410,7 +410,7 @@ def _split(*texts: str) -> list[list[str]]:
 
 SEARCHES = [
     Search(
-        "my parcel has not come".split(),
+        ["my", "parcel", "has", "not", "come"],
         _split(
             "where is my parcel it was due on monday and the parcel is not here",
             "my card has been stolen please block my card now",
@@ -422,7 +422,7 @@ SEARCHES = [
         0.75,
     ),
     Search(
-        "card card pin".split(),  # a word that stands twice
+        ["card", "card", "pin"],  # a word that stands twice
         _split(
             "the pin of my card is lost",
             "card",
@@ -435,7 +435,7 @@ SEARCHES = [
         0.5,
     ),
     Search(
-        "refund for the blender".split(),  # a word in every document, and one in none
+        ["refund", "for", "the", "blender"],  # a word in every document, and one in none
         _split(
             "the refund for the kettle",
             "the kettle the kettle the kettle the lid",
