@@ -19,25 +19,27 @@ from babyagi_lib.methods.decisions import ACTS, Costs, act_costs
 COLOURS = (BLUE, GREEN, ORANGE)  # answer, ask, hand over
 
 
-def calibration(found: Mapping[str, Sequence[tuple[float, float, int]]]) -> None:
+def calibration(found: Mapping[str, Mapping[str, Sequence[tuple[float, float, int]]]]) -> None:
     """How often the likeliest class is right, by its probability, a panel for each classifier.
 
     Args:
-        found: by classifier, its bins: the mean probability, the share that is right, how many messages.
+        found: by classifier and by kind of its probabilities, the bins: mean probability, share that is right, messages.
     """
-    figure, axes = plt.subplots(1, len(found), figsize=(2.3 * len(found), 2.7), sharey=True, constrained_layout=True)
+    figure, axes = plt.subplots(1, len(found), figsize=(6.4, 3.3), sharey=True, constrained_layout=True, squeeze=False)
     described = []
-    for panel, (name, bins) in zip(np.atleast_1d(axes), found.items(), strict=True):
-        said, happened, size = np.array(bins).T
+    for panel, (name, kinds) in zip(axes[0], found.items(), strict=True):
         panel.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-        panel.plot(said, happened, color=BLUE, linewidth=1)
-        panel.scatter(said, happened, s=8 + 180 * size / size.sum(), color=BLUE)
-        panel.set(xlim=(0, 1.04), ylim=(0, 1.04), xlabel="probability")
-        panel.set_title(name, fontsize=9)
-        points = ", ".join(f"{a:.2f}: {b:.2f}" for a, b in zip(said, happened, strict=True))
-        described.append(f"{name}: {points}")
-    np.atleast_1d(axes)[0].set_ylabel("share that is right")
-    plain(*np.atleast_1d(axes))
+        for (kind, bins), colour, marker in zip(kinds.items(), (ORANGE, BLUE), "so", strict=True):
+            said, happened, size = np.array(bins).T
+            panel.plot(said, happened, color=colour, linewidth=1)
+            panel.scatter(said, happened, s=8 + 150 * size / size.sum(), color=colour, marker=marker, label=kind)
+            points = ", ".join(f"{a:.2f}: {b:.2f}" for a, b in zip(said, happened, strict=True))
+            described.append(f"{name}, {kind}: {points}")
+        panel.set(xlim=(0, 1.04), ylim=(0, 1.04), xlabel="probability of the likeliest class", aspect="equal")
+        panel.set_title(name, fontsize=10)
+    axes[0, 0].set_ylabel("share that is right")
+    axes[0, -1].legend(frameon=False, fontsize=8, loc="lower right", markerscale=0.7)
+    plain(*axes.flat)
     show(figure, f"Probability of the likeliest class, and the share that is right. {'; '.join(described)}.")
 
 
@@ -139,11 +141,11 @@ def promises(promised: float, found: Mapping[str, tuple[float, float]]) -> None:
     for place, (share, size) in enumerate(found.values()):
         kept = abs(share - promised) < 0.02
         axis.plot(share, place, "o" if kept else "X", color=BLUE if kept else ORANGE, markersize=8)
-        axis.text(share + 0.02, place, f"{share:.2f}, {size:.1f} classes", va="center", fontsize=8)
+        axis.text(1.02, place, f"{share:.2f}, {size:.1f} classes", va="center", fontsize=9)
     axis.axvline(promised, color=GREY, linestyle="--", linewidth=1)
     axis.set_yticks(range(len(found)), list(found))
     axis.invert_yaxis()
-    axis.set(xlabel="share of messages whose right class is in the set", xlim=(0, 1.28), xticks=np.linspace(0, 1, 6))
+    axis.set(xlabel="share of messages whose right class is in the set", xlim=(0, 1.36), xticks=np.linspace(0, 1, 6))
     plain(axis)
     described = "; ".join(f"{name}: {share:.2f}, {size:.1f} classes" for name, (share, size) in found.items())
     show(figure, f"Coverage, promised {promised:.2f}, and mean size of a set. {described}.")
