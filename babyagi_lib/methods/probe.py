@@ -108,6 +108,18 @@ def out_of_fold_logits(
     return logits
 
 
+def halves(labels: ArrayLike, seed: int) -> tuple[NDArray, NDArray]:
+    """Two halves drawn by chance, each with half of every class: (n,) labels to two arrays of positions.
+
+    Of a class with an odd number of examples, the second half has one more.
+    """
+    labels, rng = np.asarray(labels), np.random.default_rng(stream_seed("halves", seed))
+    mixed = [rng.permutation(np.flatnonzero(labels == name)) for name in np.unique(labels)]
+    cut = [len(rows) // 2 for rows in mixed]
+    first = np.concatenate([rows[:n] for rows, n in zip(mixed, cut, strict=True)])
+    return first, np.concatenate([rows[n:] for rows, n in zip(mixed, cut, strict=True)])
+
+
 def _fit(vectors: NDArray, labels: NDArray, C: float) -> Probe:
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits

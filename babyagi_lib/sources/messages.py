@@ -1,4 +1,4 @@
-"""Short messages and their categories: what their writers want. Used by lessons 00 to 03 and 05."""
+"""Short messages and their categories: what their writers want. Used by lessons 00 to 03, 05 and 15."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from babyagi_lib.sources.counts import repeated, sizes
 from babyagi_lib.sources.errors import CorpusError, SourceError
@@ -116,6 +118,35 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise CorpusError(f"{path}:{line}: not CSV ({error})") from error
+
+
+def pooled(corpus: DatasetDict, each: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The messages of all splits together, `each` of every category at most, and all that are out of scope.
+
+    Categories with fewer than 16 messages are left out: halves of halves would be too small.
+
+    Args:
+        corpus: as `load_intents` returns it.
+        each: how many messages of a category.
+        seed: for which of them.
+
+    Returns:
+        texts and categories, (messages,) arrays of str.
+
+    Raises:
+        CorpusError: fewer than two categories are left.
+    """
+    texts = np.array([text for split in corpus.values() for text in split["text"]])
+    labels = np.array([category for split in corpus.values() for category in split["category"]])
+    strange, rng, kept = set(corpus.get("out_of_scope", {"category": []})["category"]), np.random.default_rng(seed), []
+    for name in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == name))
+        if len(rows) >= 16:
+            kept.append(rows if name in strange else rows[:each])
+    if len(kept) < 2:
+        raise CorpusError("expected two categories or more with 16 messages each")
+    rows = np.concatenate(kept)
+    return texts[rows], labels[rows]
 
 
 def load_teams() -> dict[str, str]:
