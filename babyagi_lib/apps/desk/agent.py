@@ -60,7 +60,7 @@ class DeskAgent:
         limit = longest_window(self.tokenizer)
         pieces = self.tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
         vectors = predict(PairModel(self.encoder), [{"input_ids": ids} for ids in pieces], batch_size=1)
-        return self.probe.probabilities(np.stack(vectors))
+        return np.concatenate([self.probe.probabilities(vector[None]) for vector in vectors])
 
     def save(self, folder: str | Path) -> Path:
         """Write head, temperature and classes to a folder, whole or not at all; the encoder stays where it came from.
