@@ -11,6 +11,7 @@ Its folders, in the order in which data flows through them; a folder imports onl
 - `rl`: worlds as tables, their exact solution, and agents that learn by acting.
 - `worlds`: the worlds that were written for this course.
 - `agents`: agents put together from trained parts: one that sorts, one that replaces itself, one with tools and a guard.
+- `apps`: what Part III starts, serves or runs.
 - `figures`: the figures of the lessons.
 - `learner`: what answers the learner: checks of exercises, quizzes, progress, explorers, the table at a lesson's end.
 
