@@ -87,7 +87,7 @@ clean:  ## delete what was built; the environment and the notebooks stay
 	touch $@
 
 .venv/ready: .venv/python-$(WANTED) pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab,book]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab,book,serve]"
 	touch $@
 
 .venv/tested: .venv/ready  # what only the tests need; it puts nbgrader's buttons into JupyterLab

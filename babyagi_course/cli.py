@@ -66,7 +66,7 @@ def course(out: Out = BUILD) -> None:
     from babyagi_course.lessons import Course
     from babyagi_course.side_by_side import lessons_at_a_time
 
-    must_have("lab", "book")
+    must_have("lab", "book", "serve")
     found = Course.find()
     report = running.run(found, found.lessons, "cpu", [], out, jobs=lessons_at_a_time())
     page = books.build(found, out)

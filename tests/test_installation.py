@@ -236,7 +236,7 @@ def test_environment_yml_is_pyproject_and_constraints(described):
     assert pip == [
         "--extra-index-url https://download.pytorch.org/whl/cpu",
         "-c constraints.txt",
-        "-e .[lab]",
+        "-e .[lab,serve]",
         "nbgitpuller",
     ], "versions, and all other names, have their one source elsewhere"
 

@@ -283,7 +283,12 @@ def test_what_it_uses_is_known(lesson):
     expected = modules | {f"babyagi_lib/learner/quizzes/{lesson.name}.yml"}
     expected |= {f"benchmarks/{name}.json" for name in re.findall(r"\bload_result\(\"(\w+)\"\)", text)}
     manifest = (COURSE.root / "data" / "MANIFEST").read_text(encoding="utf-8")
-    for corpus, load in (("newswire", "load_ner("), ("support_intents", "load_intents(")):
+    for corpus, load in (
+        ("headlines", "load_headlines("),
+        ("newswire", "load_ner("),
+        ("support_intents", "load_intents("),
+        ("catalogue", "load_catalogue("),
+    ):
         if load in text:
             expected |= {"data/MANIFEST", *(f"data/{name}" for name in re.findall(rf"{corpus}/\S+", manifest))}
     assert expected <= used.keys(), expected - used.keys()

@@ -69,7 +69,8 @@ def test_one_repository_everywhere(root, project):
     repository = project["urls"]["Repository"]
     for path in [root / "README.md", *root.glob("book/*.*"), *root.glob("notebooks/*.ipynb")]:
         for owner_and_name in re.findall(
-            r"github\.com/(?!Significant-Gravitas|chakki-works|d2l-ai|pypa|soujanyaporia|yoheinakajima)([\w-]+/[\w-]+)",
+            r"github\.com/(?!Significant-Gravitas|chakki-works|d2l-ai|online-ml|pypa|soujanyaporia|yoheinakajima)"
+            r"([\w-]+/[\w-]+)",
             path.read_text(encoding="utf-8"),
         ):
             assert repository.endswith("/" + owner_and_name.removeprefix("github/")) or owner_and_name.startswith(

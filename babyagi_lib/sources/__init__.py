@@ -2,8 +2,8 @@
 
 An encoder or a corpus has a name, and a name means one thing only:
 
-- `"embedded"` (encoder), `"newswire"`, `"support_intents"` or `"python-manual"` (corpora): comes with the course, works
-  offline, checked by hash;
+- `"embedded"` (encoder), `"newswire"`, `"support_intents"`, `"catalogue"` or `"python-manual"` (corpora): comes with the course,
+  works offline, checked by hash;
 - an existing folder or file;
 - anything else is a name on the Hugging Face hub, and is the only case that uses the network.
 
