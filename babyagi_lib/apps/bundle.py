@@ -1,4 +1,4 @@
-"""One folder with everything that a served classifier needs, each file known by its hash. Used by lesson 18.
+"""One folder with everything that a served classifier needs, each file known by its hash. Used by lessons 15 and 18.
 
     encoder.safetensors, config.json            the encoder
     tokenizer.json, tokenizer_config.json       its tokenizer
@@ -7,8 +7,8 @@
     bundle.json                                 classes, temperature, costs, the card again, versions, and the sha256 of each file
 
 The folder is written whole or not at all. Loading checks every hash before anything is used, so that what answers is what
-was measured. The sha256 of `bundle.json` itself is the `fingerprint` of the whole: whoever notes it down can be sure that he
-gets the same answers again.
+was measured. The sha256 of `bundle.json` itself is the `fingerprint` of the whole: note it down, and you can check later that
+you have the same bundle.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ def save_bundle(
             text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
             (partial / ABOUT_FILE).write_text(text, encoding="utf-8")
     except (OSError, SafetensorError) as error:
-        raise BundleError(f"{folder} cannot be written ({first_line(error)}); free some space, or choose another") from error
+        raise BundleError(
+            f"{folder} cannot be written ({first_line(error)}); free some space, or choose another"
+        ) from error
     return load_bundle(folder)
 
 
@@ -135,14 +137,18 @@ def check_files(folder: str | Path, fingerprint: str | None = None) -> dict[str,
                 f"{folder} has format {about['format']!r}; this program reads {FORMAT}. Use the program it came with, or "
                 "save it again"
             )
-        if absent := [key for key in KEYS if key not in about] + [name for name in NEEDED if name not in about["files"]]:
+        if absent := [key for key in KEYS if key not in about] + [
+            name for name in NEEDED if name not in about["files"]
+        ]:
             raise BundleError(f"{path} does not mention {', '.join(absent)}; get the bundle again")
         listed = dict(about["files"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BundleError(f"{path} is damaged ({first_line(error)}); get the bundle again") from error
     found = sha256(path)
     if fingerprint is not None and found != fingerprint:
-        raise BundleError(f"{folder} is another bundle: its fingerprint is {found[:8]}, expected {str(fingerprint)[:8]}")
+        raise BundleError(
+            f"{folder} is another bundle: its fingerprint is {found[:8]}, expected {str(fingerprint)[:8]}"
+        )
     for name, expected in listed.items():
         _inside(folder, folder / name)
         if not (folder / name).is_file():
@@ -171,6 +177,7 @@ def load_bundle(folder: str | Path, *, fingerprint: str | None = None) -> Bundle
     from transformers import AutoConfig, AutoModel
 
     from babyagi_lib.apps.classifier import TextClassifier
+    from babyagi_lib.methods.probe import Probe
     from babyagi_lib.sources.encoders import check_encoder, load_tokenizer, quiet
 
     folder = _full(folder)
@@ -184,11 +191,12 @@ def load_bundle(folder: str | Path, *, fingerprint: str | None = None) -> Bundle
         encoder.load_state_dict(load_file(folder / ENCODER_FILE))
         check_encoder(encoder, tokenizer, str(folder))
         head = load_file(folder / HEAD_FILE)
-        classifier = TextClassifier(
-            encoder, tokenizer, head["weight"], head["bias"], about["names"], about["temperature"]
-        )
+        weights = head["weight"].numpy().T.astype(float), head["bias"].numpy().astype(float)
+        classifier = TextClassifier(encoder, tokenizer, Probe(about["names"], *weights, about["temperature"]))
     except Exception as error:  # each library raises errors of its own
-        raise BundleError(f"the parts of {folder} do not fit each other ({first_line(error)}); save it again") from error
+        raise BundleError(
+            f"the parts of {folder} do not fit each other ({first_line(error)}); save it again"
+        ) from error
     rest = {key: about[key] for key in ("costs", "card", "versions", "files", "fingerprint")}
     return Bundle(folder, classifier, **rest)
 

@@ -1,4 +1,4 @@
-"""A text classifier as it is put to use: a frozen encoder, a fitted head and a temperature, in plain float32. Used by lesson 18.
+"""A text classifier as it is put to use: a frozen encoder and a fitted probe, in plain float32. Used by lessons 15 and 18.
 
 `methods.fewshot` computes in the precision that is fastest on the machine. What is exported, compared and served needs one
 reference that is the same everywhere, so here nothing is rounded to 16 bits.
@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from babyagi_lib.basics.arguments import check_number, check_whole
 from babyagi_lib.methods.fewshot import PROBE_C
-from babyagi_lib.methods.sensing import best_temperature
+from babyagi_lib.methods.probe import Probe, fit_probe, softmax
 from babyagi_lib.models.heads import mean_pool
 from babyagi_lib.text.wordpieces import longest_window
 from babyagi_lib.training.batches import pad_batch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-FOLDS = 5  # of the cross-validation that finds the temperature
 
 
 class Scorer(nn.Module):
@@ -76,7 +74,7 @@ class Served:
 
     def probabilities(self, texts: Sequence[str], batch: int = 32) -> NDArray[np.float64]:
         """The probability of each class, (texts, classes): the softmax of the scores over the temperature."""
-        return softmax(self.logits(texts, batch) / self.temperature)
+        return softmax(self.logits(texts, batch), self.temperature)
 
 
 class TextClassifier(Served):
@@ -85,30 +83,21 @@ class TextClassifier(Served):
     Args:
         encoder: as `load_encoder` returns it; it is not changed.
         tokenizer: its tokenizer.
-        weight, bias: of the head, (classes, hidden) and (classes,).
-        names: of the classes.
-        temperature: see `Served`.
+        probe: of `fit_probe`, fitted on the encoder's vectors. Its numbers are rounded to float32.
 
     Raises:
         ValueError: the sizes do not fit each other.
     """
 
-    def __init__(
-        self,
-        encoder: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        weight: ArrayLike,
-        bias: ArrayLike,
-        names: Sequence[str],
-        temperature: float = 1.0,
-    ) -> None:
-        super().__init__(tokenizer, names, temperature)
-        given = {"weight": weight, "bias": bias}
-        wanted = (len(self.names), encoder.config.hidden_size)
-        if np.shape(weight) != wanted or np.shape(bias) != wanted[:1]:
-            raise ValueError(f"weight is {np.shape(weight)} and bias {np.shape(bias)}; expected {wanted} and {wanted[:1]}")
-        head = nn.Linear(encoder.config.hidden_size, len(self.names))
-        head.load_state_dict({name: torch.as_tensor(np.array(value, np.float32)) for name, value in given.items()})
+    def __init__(self, encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, probe: Probe) -> None:
+        super().__init__(tokenizer, probe.classes, probe.temperature)
+        wanted = (encoder.config.hidden_size, len(self.names))
+        if np.shape(probe.weights) != wanted or np.shape(probe.bias) != wanted[1:]:
+            found = f"weights of {np.shape(probe.weights)} and a bias of {np.shape(probe.bias)}"
+            raise ValueError(f"the probe has {found}; expected {wanted} and {wanted[1:]}")
+        head = nn.Linear(*wanted)
+        weights = {"weight": np.array(probe.weights, np.float32).T, "bias": np.array(probe.bias, np.float32)}
+        head.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
         self.scorer = Scorer(encoder, head).eval()
 
     @property
@@ -143,13 +132,6 @@ def in_batches(
     return np.concatenate(found)[np.argsort(order)]
 
 
-def softmax(scores: ArrayLike) -> NDArray[np.float64]:
-    """Probabilities along the last axis."""
-    scores = np.asarray(scores, np.float64)
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
-
-
 def encode(
     encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch: int = 32
 ) -> NDArray[np.float32]:
@@ -172,49 +154,16 @@ def fit_classifier(
     C: float = PROBE_C,
     seed: int = 0,
 ) -> TextClassifier:
-    """Logistic regression on frozen vectors, with a temperature from cross-validation (Guo and others 2017).
+    """A classifier whose probe (`fit_probe`) is fitted on float32 vectors of the texts.
 
     Args:
         encoder, tokenizer: as `load_encoder` returns them.
-        texts, labels: what to learn from; every class needs at least as many texts as there are folds.
+        texts, labels: what to learn from.
         C: inverse strength of the penalty on the weights.
         seed: of the folds.
 
     Raises:
-        ValueError: texts and labels do not fit each other, or a class has too few texts.
+        ValueError: as `fit_probe`.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold
-    from threadpoolctl import threadpool_limits
-
-    check_number("C", C, 0, above=True)
-    names, truth = np.unique(np.asarray(labels), return_inverse=True)
-    if len(texts) != len(truth):
-        raise ValueError(f"{len(texts)} texts and {len(truth)} labels; expected one label for each text")
-    if len(names) < 2 or np.bincount(truth).min() < FOLDS:
-        raise ValueError(f"expected two classes or more, and {FOLDS} texts or more of each")
-    vectors = encode(encoder, tokenizer, texts)
-    held_out = np.empty((len(texts), len(names)))
-
-    def fitted(rows: NDArray) -> LogisticRegression:
-        return LogisticRegression(C=C, max_iter=1000).fit(vectors[rows], truth[rows])
-
-    with threadpool_limits(1):
-        for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(vectors, truth):
-            held_out[test] = _scores(fitted(train), vectors[test], len(names))
-        whole = fitted(np.arange(len(texts)))
-    weight, bias = _two_rows(whole.coef_, whole.intercept_, len(names))
-    return TextClassifier(encoder, tokenizer, weight, bias, names.tolist(), best_temperature(held_out, truth))
-
-
-def _scores(model: object, vectors: NDArray, classes: int) -> NDArray[np.float64]:
-    """The scores of a fitted logistic regression, (texts, classes), for two classes too."""
-    weight, bias = _two_rows(model.coef_, model.intercept_, classes)
-    return vectors @ weight.T + bias
-
-
-def _two_rows(weight: NDArray, bias: NDArray, classes: int) -> tuple[NDArray, NDArray]:
-    """A row for each class: for two classes scikit-learn keeps only their difference."""
-    if classes > 2:
-        return weight, bias
-    return np.concatenate([0 * weight, weight]), np.concatenate([0 * bias, bias])
+    probe = fit_probe(encode(encoder, tokenizer, texts), labels, C=C, seed=seed)
+    return TextClassifier(encoder, tokenizer, probe)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from babyagi_lib.sources.integrity import check_manifest, data_folder
 
-WELCOME = "Hello! What can we do for you? An automatic agent reads your message first, and a colleague when it is not sure."
+WELCOME = (
+    "Hello! What can we do for you? An automatic agent reads your message first, and a colleague when it is not sure."
+)
 ASKED = "I am not sure that I understand. Which of these is it about?"
 NONE_OF_THESE = "None of these"
 HANDED_OVER = "I am handing you over to a colleague, who answers here. You can go on writing."
