@@ -159,7 +159,7 @@ def expected_best(number: int, sd: float = 1.0) -> float:
         log_below, log_above = norm.logcdf(x), norm.logsf(x)
         return -math.expm1(number * log_below) - math.exp(number * log_above)
 
-    return sd * quad(missing, 0, 40, points=[1, 2, 4, 8], limit=200)[0]
+    return sd * max(0.0, quad(missing, 0, 40, points=[1, 2, 4, 8], limit=200)[0])
 
 
 # --- with optuna --------------------------------------------------------------------------------------------------
