@@ -18,15 +18,13 @@ from babyagi_lib.apps.web import Limits
 class WordAgent:
     """Reads key words."""
 
-    version = "words"
-
     def __init__(self):
-        self.classes = [*sorted(load_answers()), "out_of_scope"]
+        self.names = [*sorted(load_answers()), "out_of_scope"]
 
     def probabilities(self, texts):
-        table = np.full((len(texts), len(self.classes)), 1 / len(self.classes))
+        table = np.full((len(texts), len(self.names)), 1 / len(self.names))
         for row, text in zip(table, texts, strict=True):
-            named = next((i for i, name in enumerate(self.classes) if name in text), 0)
+            named = next((i for i, name in enumerate(self.names) if name in text), 0)
             if "unclear" in text:
                 row[:] = 0.1 / (len(row) - 3)
                 row[(named + np.arange(3)) % (len(row) - 1)] = 0.32, 0.3, 0.28
