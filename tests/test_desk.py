@@ -52,7 +52,13 @@ def desk(tmp_path, agent=None, **given):
     """A desk without a network, and a maker of browsers for it."""
     from fastapi.testclient import TestClient
 
-    given = {"explore": 0.0, "rate": 1000.0, "burst": 1000, "limits": Limits(rate=1e5, burst=10**5)} | given
+    given = {
+        "costs": COSTS,
+        "explore": 0.0,
+        "rate": 1000.0,
+        "burst": 1000,
+        "limits": Limits(rate=1e5, burst=10**5),
+    } | given
     app = create(agent or WordAgent(), tmp_path / "desk.sqlite", Settings(**given), KEY)
     return app, lambda host="127.0.0.1": TestClient(app, base_url="http://localhost", client=(host, 50000))
 
