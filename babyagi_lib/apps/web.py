@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from babyagi_lib.apps.packages import INSTALL, MissingPackages
 from babyagi_lib.basics.arguments import check_number, check_whole
 
 if TYPE_CHECKING:
@@ -44,14 +45,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
-INSTALL = (
-    'pip install "babyagi-course[serve]", or in a checkout of the course: pip install -c constraints.txt -e ".[serve]"'
-)
 logger = logging.getLogger(__name__)
-
-
-class MissingPackages(ImportError):
-    """A package that serves web pages is not installed; the message says how to get it."""
 
 
 class Refusal(Exception):

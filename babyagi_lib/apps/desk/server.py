@@ -50,11 +50,10 @@ TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/j
 LARGEST = 2**53  # of a number in a request: what a browser can count to
 
 
-class Agent(Protocol):
-    """What the desk needs of an agent: `agent.DeskAgent` is one."""
+class Reader(Protocol):
+    """What the desk needs of a classifier: `apps.classifier.TextClassifier` is one."""
 
-    classes: list[str]
-    version: str
+    names: list[str]
 
     def probabilities(self, texts: list[str]) -> NDArray:
         """(texts, classes)."""
@@ -75,7 +74,7 @@ class Settings:
         secure: it is reached by https, so cookies are sent by nothing else.
     """
 
-    costs: Costs = field(default_factory=lambda: Costs(wrong=8, ask=2, hand_over=3))
+    costs: Costs = field(default_factory=Costs)
     explore: float = 0.1
     rate: float = 1.0
     burst: int = 10
@@ -148,7 +147,7 @@ class Desk:
     """What the endpoints share: the talk with its store, the model, and a thread for each."""
 
     talk: Talk
-    agent: Agent
+    classifier: Reader
     settings: Settings
     key: str
     waiting: int = 0
@@ -174,7 +173,7 @@ class Desk:
         self.waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return (await loop.run_in_executor(self.reader, self.agent.probabilities, [text]))[0]
+            return (await loop.run_in_executor(self.reader, self.classifier.probabilities, [text]))[0]
         finally:
             self.waiting -= 1
 
@@ -233,35 +232,43 @@ class Desk:
         )
 
 
-def create(agent: Agent, path: str | Path, settings: Settings | None = None, key: str | None = None) -> Shield:
+def create(
+    classifier: Reader,
+    path: str | Path,
+    settings: Settings | None = None,
+    key: str | None = None,
+    version: str = "unnamed",
+) -> Shield:
     """The help desk as an app for a server (ASGI).
 
     Args:
-        agent: reads messages.
+        classifier: reads messages. Its classes are intents that have an answer, and perhaps one for all other messages.
         path: of the store; made if it is not there.
         settings: how the desk works.
-        key: of colleagues; drawn if it is not given. It is the attribute `key` of what is returned.
+        key: of colleagues; drawn if it is not given. It is the attribute `key` of what is returned, as `talk` is the talk.
+        version: of the classifier, for the log: the fingerprint of its bundle.
 
     Raises:
         StoreError: the file is no store of the desk.
+        ValueError: more than one class has no answer.
         MissingPackages: FastAPI is not installed.
     """
     settings, key = settings or Settings(), key or secrets.token_urlsafe(12)
     store = Store(path)
     seed = int(store.setting("seed", str(secrets.randbits(62))))
-    talk = Talk(store, load_answers(), list(agent.classes), agent.version, settings.costs, settings.explore, seed)
-    desk = Desk(talk, agent, settings, key)
+    talk = Talk(store, load_answers(), list(classifier.names), version, settings.costs, settings.explore, seed)
+    desk = Desk(talk, classifier, settings, key)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.get_running_loop().run_in_executor(desk.reader, agent.probabilities, ["hello"])
+        await asyncio.get_running_loop().run_in_executor(desk.reader, classifier.probabilities, ["hello"])
         yield
         desk.reader.shutdown()
         desk.clerk.shutdown()
         store.close()
 
     app = new_app("help desk", lifespan)
-    add_health(app, lambda: {"agent": agent.version, "waiting": desk.waiting, **_count(desk)})
+    add_health(app, lambda: {"agent": version, "waiting": desk.waiting, **_count(desk)})
     _add_pages(app)
     _add_customer(app, desk)
     _add_colleague(app, desk)

@@ -2,6 +2,7 @@
 "use strict";
 
 const BASE = "/api/colleague";
+const CALLS = { stop_card: "stop the card" };
 let current = null;
 const trouble = text => { if ($("trouble").textContent !== text) $("trouble").textContent = text; };
 
@@ -39,13 +40,15 @@ function showQueue(queue) {
 }
 
 function showOne(found) {
+  const first = $("log").childElementCount === 0;
   show($("log"), found.messages, "colleague");
+  if (first) $("log").scrollTop = $("log").scrollHeight;
   const waiting = (found.calls || []).filter(call => call.state === "waiting");
   if ($("calls").dataset.shown === String(waiting.map(call => call.id))) return;
   $("calls").dataset.shown = String(waiting.map(call => call.id));
   $("calls").replaceChildren(...waiting.map(call => {
     const box = make("div", "call"), row = make("div", "options");
-    box.append(make("p", "", `The customer asks for: ${call.tool}. It needs your yes: ${call.reason}.`), row);
+    box.append(make("p", "", `The customer asks for this: ${CALLS[call.tool] || call.tool}. It needs your yes, as ${call.reason}.`), row);
     for (const [label, approved] of [["Yes, do it", true], ["No", false]]) {
       const button = make("button", "", label);
       button.type = "button";

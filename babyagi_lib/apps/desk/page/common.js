@@ -52,34 +52,38 @@ async function askSurely(address, body, say) {
 
 const NAMES = { customer: "Customer", agent: "Automatic agent", colleague: "Colleague" };
 
-/** Show messages that are not yet in the list; `mine` is the side that reads the page. */
-function show(list, messages, mine, onChoice) {
-  const near = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  for (const message of messages) {
-    if (list.querySelector(`[data-id="${Number(message.id)}"]`)) continue;
-    list.querySelectorAll(".options").forEach(old => old.remove()); // only the last message can be answered by a button
-    const item = make("li", message.who === mine ? "mine" : "");
+/** Show messages that are not yet in the log; `mine` is the side that reads the page. */
+function show(log, messages, mine, onChoice) {
+  const fresh = messages.filter(message => !log.querySelector(`[data-id="${Number(message.id)}"]`));
+  // Follow the conversation, unless the reader has scrolled back.
+  const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 80 || fresh.some(message => message.who === mine);
+  for (const message of fresh) {
+    log.querySelectorAll(".options").forEach(old => old.remove()); // only the last message can be answered by a button
+    const item = make("div", message.who === mine ? "item mine" : "item");
     item.dataset.id = message.id;
     const head = make("div", "who", message.who === mine ? "You" : NAMES[message.who]);
     const time = make("time", "", new Date(1000 * message.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
     time.dateTime = new Date(1000 * message.at).toISOString();
     head.append(time);
     item.append(head, make("div", "text", message.text));
-    if (message.options.length && onChoice) {
-      const group = make("div", "options");
-      group.setAttribute("role", "group");
-      group.setAttribute("aria-label", "Choose an answer");
-      for (const [name, label] of message.options) {
-        const button = make("button", "", label);
-        button.type = "button";
-        button.addEventListener("click", () => onChoice(message.id, name, group));
-        group.append(button);
-      }
-      item.append(group);
-    }
-    list.append(item);
-    if (near) list.scrollTop = list.scrollHeight;
+    if (message.options.length && onChoice) item.append(optionsOf(message, onChoice));
+    log.append(item);
   }
+  if (fresh.length && follow) log.scrollTop = log.scrollHeight;
+}
+
+/** The buttons under a message. */
+function optionsOf(message, onChoice) {
+  const group = make("div", "options");
+  group.setAttribute("role", "group");
+  group.setAttribute("aria-label", "Choose an answer");
+  for (const [name, label] of message.options) {
+    const button = make("button", "", label);
+    button.type = "button";
+    button.addEventListener("click", () => onChoice(message.id, name));
+    group.append(button);
+  }
+  return group;
 }
 
 /** Call something again and again, `seconds` after it has ended; not while nobody looks at the page. */
