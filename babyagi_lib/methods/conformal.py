@@ -4,7 +4,7 @@ Messages that the classifier did not learn from are scored by how little it beli
 message has all classes whose score is no higher than a quantile of these. If old and new messages are exchangeable, and no
 two scores are equal, the coverage has an exact law, whatever the classifier. (Vovk, Gammerman and Shafer 2005; Vovk 2012,
 "Conditional validity of inductive conformal predictors"; Angelopoulos and Bates 2023, sections 1 and 3.2; the score is that
-of Sadinle, Lei and Wasserman 2019.) Imports no torch.
+of Sadinle, Lei and Wasserman 2019.)
 """
 
 from __future__ import annotations

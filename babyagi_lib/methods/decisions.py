@@ -9,7 +9,7 @@ With two acts that is the rule of Chow (1970, "On optimum recognition error and 
 Information Theory 16).
 
 The classes are the columns of `probabilities`. One of them, `outside`, may stand for messages that no answer fits: it is
-never answered or shown. Imports no torch.
+never answered or shown.
 """
 
 from __future__ import annotations

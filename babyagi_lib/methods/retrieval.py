@@ -59,17 +59,17 @@ class BM25:
         df = np.bincount(column, minlength=len(self.column))
         rare = np.log(1 + (len(counted) - df + 0.5) / (df + 0.5))
         weight = rare[column] * tf / (tf + k1 * (1 - b + b * length[document] / length.mean()))
-        self.weights = sparse.csr_array((weight, (column, document)), shape=(len(self.column), len(counted)))
+        self.weights = sparse.csr_array((weight, (document, column)), shape=(len(counted), len(self.column)))
 
     def scores(self, questions: Sequence[str]) -> NDArray:
         """The score of every document for each question: (questions, documents). 0 where they share no word."""
-        from scipy import sparse
-
-        known = [[self.column[word] for word in found if word in self.column] for found in _words_of(questions)]
-        question = np.repeat(np.arange(len(known)), [len(columns) for columns in known])
-        column = np.array([i for columns in known for i in columns], dtype=int)
-        counts = sparse.csr_array((np.ones(len(column)), (question, column)), shape=(len(known), len(self.column)))
-        return (counts @ self.weights).toarray()
+        questions = _words_of(questions)
+        counts = np.zeros((len(self.column), len(questions)))
+        for question, asked in enumerate(questions):
+            for word in asked:
+                if word in self.column:
+                    counts[self.column[word], question] += 1
+        return np.ascontiguousarray((self.weights @ counts).T)
 
 
 def best_of_each(scores: ArrayLike, answers: Sequence[str], names: Sequence[str]) -> NDArray:
