@@ -6,7 +6,7 @@
 FOLDER is banking77's: train.csv and test.csv with the columns text and category. As in lesson 15, half of support_intents is
 learned from and half is held out, drawn anew each time. In banking77, 7 of its 77 intents have no answer, others in each draw;
 20 messages of each intent are learned from, and its test messages are held out. Thresholds are tuned, and sets calibrated, on
-one half of what is held out; all is judged on the other. Draws share their messages, so an interval says what another split
+one half of what is held out of each class; all is judged on the other. Draws share their messages, so an interval says what another split
 would give, not what other customers would.
 """
 
@@ -28,7 +28,7 @@ from babyagi_lib.basics.streams import stream_seed
 from babyagi_lib.methods import conformal, decisions, retrieval
 from babyagi_lib.methods.decisions import Costs
 from babyagi_lib.methods.fewshot import PROBE_C, embed
-from babyagi_lib.methods.probe import Probe, fit_probe
+from babyagi_lib.methods.probe import Probe, fit_probe, halves
 from babyagi_lib.methods.sensing import quality
 from babyagi_lib.sources.encoders import load_encoder
 from babyagi_lib.sources.messages import load_intents, load_meanings
@@ -97,10 +97,9 @@ def draw(messages: Messages, seed: int) -> Draw:
     if messages.test:
         without = rng.choice(np.unique(labels), WITHOUT_ANSWER, replace=False)
         labels = np.where(np.isin(labels, without), OUTSIDE, labels)
-    held_out = rng.permutation(held_out)
-    half = len(held_out) // 2
+    calibration, judged = (rng.permutation(held_out[half]) for half in halves(labels[held_out], seed))
     probe = fit_probe(messages.vectors[learned], labels[learned], seed=seed)
-    return Draw(probe, learned, held_out[:half], held_out[half:], labels)
+    return Draw(probe, learned, calibration, judged, labels)
 
 
 # --- the three parts of the lesson --------------------------------------------------------------------------

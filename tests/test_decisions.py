@@ -210,6 +210,20 @@ def test_the_temperature_calibrates_what_is_too_unsure_or_too_sure(C):
     assert again.temperature == fitted.temperature and np.array_equal(again.weights, fitted.weights)
 
 
+@few
+@given(seeds, st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_halves_cut_every_class_in_two(seed, sizes):
+    labels = np.random.default_rng(seed).permutation(np.repeat([f"c{i}" for i in range(len(sizes))], sizes))
+    one, other = probe.halves(labels, seed)
+    assert sorted([*one, *other]) == list(range(len(labels)))
+    assert all((labels[one] == f"c{i}").sum() == size // 2 for i, size in enumerate(sizes))
+    assert all(np.array_equal(a, b) for a, b in zip((one, other), probe.halves(labels, seed), strict=True))
+    if max(sizes) > 6:
+        assert any(
+            not np.array_equal(np.sort(one), np.sort(probe.halves(labels, seed + more)[0])) for more in (1, 2, 3)
+        )
+
+
 # --- errors -------------------------------------------------------------------------------------------------
 
 P, L = beliefs(0, n=4, classes=3)

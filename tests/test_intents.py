@@ -6,9 +6,11 @@ from collections import Counter
 from itertools import combinations
 
 import pytest
+from datasets import DatasetDict
 
+from babyagi_lib.sources.errors import CorpusError
 from babyagi_lib.sources.integrity import data_folder
-from babyagi_lib.sources.messages import load_intents, load_teams, read_messages
+from babyagi_lib.sources.messages import load_intents, load_teams, pooled, read_messages
 
 FOLDER = data_folder() / "support_intents"
 
@@ -87,6 +89,22 @@ def test_the_card_tells_how_hard_it_is():
         score = LogisticRegression(C=10, max_iter=1000).fit(seen, train).score(unseen, test)
         assert name in card
         assert f"{score:.0%}" in name
+
+
+def test_messages_of_all_splits_together():
+    corpus = load_intents()
+    texts, labels = pooled(corpus, 30, 1)
+    assert len(set(texts)) == len(texts) == len(labels) == 24 * 30 + 104
+    assert Counter(labels) == dict.fromkeys(load_teams(), 30) | {"out_of_scope": 104}
+    of = {
+        text: category
+        for split in corpus.values()
+        for text, category in zip(split["text"], split["category"], strict=True)
+    }
+    assert [of[text] for text in texts] == list(labels)
+    assert set(pooled(corpus, 30, 2)[0]) != set(texts)
+    with pytest.raises(CorpusError, match="16 messages each"):
+        pooled(DatasetDict(train=corpus["train"].select(range(30))), 30, 1)
 
 
 @pytest.mark.parametrize(
