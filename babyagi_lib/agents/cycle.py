@@ -196,9 +196,11 @@ def run(
         spoiled: rounds in whose training data the truths are attached to the wrong parts, as after a fault in an export.
 
     Raises:
-        ValueError: a parameter is out of its range.
+        ValueError: a parameter is out of its range, or there is no round.
     """
     check_whole("patience", patience, 1)
+    if not lines:
+        raise ValueError("lines: expected the problem of each round, got none")
     store = Versions(folder)
     now = store.now() or begin(store, lines[0], seed)
     while now.state["round"] < len(lines):

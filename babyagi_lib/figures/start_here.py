@@ -24,12 +24,14 @@ def course_map() -> None:
         "agent": Box(6.0, 1.3, "agent\nLessons 10 to 12", 1.7, PURPLE),
         "update": Box(3.5, 1.3, "model update\nLesson 13", 1.6, GREEN),
         "loop": Box(6.0, 0.4, "task loop\nLesson 14", 1.7, PURPLE),
+        "use": Box(3.5, 0.4, "agents in use\nLessons 15 to 18", 1.6, ORANGE),
     }
     arrows = [
         *chain("data", "pretraining", "encoder", "heads", "tuning", "few", "reward", "policies", "language", "agent"),
         Arrow("agent", "update"),
         Arrow("update", "encoder", bend=-0.2),
         Arrow("agent", "loop"),
+        Arrow("loop", "use"),
     ]
     figure, axes = canvas(7.0, 4.9)
     draw(axes, boxes, arrows)
@@ -39,7 +41,7 @@ def course_map() -> None:
         "task. A loss and fine-tuning (Lessons 3 and 4) train it. Then come few examples (Lesson 5) and reward: in tables "
         "(Lesson 6), for policies and networks (Lessons 7 and 8) and for a language model (Lesson 9). An agent reads, senses "
         "and acts (Lessons 10 to 12). Its experience updates the model (Lesson 13), which is the encoder again. The agent also "
-        "leads to a loop of tasks with tools and memory (Lesson 14).",
+        "leads to a loop of tasks with tools and memory (Lesson 14), and to agents in use (Lessons 15 to 18).",
     )
 
 
