@@ -70,6 +70,14 @@ def acts_by_every_wish(logits, temperature, wrong, ask, hand_over):
     return costs.argmin(axis=1).astype(np.uint8)
 
 
+def acts_by_what_is_saved(logits, temperature, wrong, ask, hand_over):
+    """The largest saving against a wrong answer, with the arrays never written to."""
+    logits.setflags(write=False)
+    p = np.partition(softmax(logits / temperature, axis=1)[:, :-1], -3, axis=1)[:, -3:]
+    saved = np.c_[wrong * p.max(axis=1), wrong - ask - hand_over * (1 - p.sum(axis=1)), 0 * p[:, 0] + wrong - hand_over]
+    return np.repeat(saved.argmax(axis=1), 2)[::2]
+
+
 def acting(
     scale=lambda t: 1 / t, outside=-1, renormalised=False, shown=3, answer=None, asked=None, over=True, pick=np.argmin
 ):
@@ -102,6 +110,46 @@ def spoils_the_logits(logits, temperature, wrong, ask, hand_over):
     return acts_by_sorting(logits, 1.0, wrong, ask, hand_over)
 
 
+def answers_before_asking(logits, temperature, wrong, ask, hand_over):
+    p = -np.sort(-softmax(logits / temperature, axis=1)[:, :-1], axis=1)
+    asks = np.where(ask + hand_over * (1 - p[:, :3].sum(axis=1)) < hand_over, 1, 2)
+    return np.where(p[:, 0] >= 1 - hand_over / wrong, 0, asks)
+
+
+def hands_over_the_strange(logits, *given):
+    return np.where(logits.argmax(axis=1) == logits.shape[1] - 1, 2, acts_by_sorting(logits, *given))
+
+
+def without_the_strange(answer, asked):
+    """The probability of out of scope is no cost of answering, or of asking."""
+
+    def acts(logits, temperature, wrong, ask, hand_over):
+        p = softmax(logits / temperature, axis=1)
+        best, strange = -np.sort(-p[:, :-1], axis=1), p[:, -1]
+        one = wrong * (1 - best[:, 0] - answer * strange)
+        two = ask + hand_over * (1 - best[:, :3].sum(axis=1) - asked * strange)
+        return np.argmin([one, two, np.full(len(p), hand_over)], axis=0)
+
+    return acts
+
+
+def acts_of(probabilities):
+    """The rule with other probabilities of the intents, in their own order."""
+
+    def acts(logits, temperature, wrong, ask, hand_over):
+        p = probabilities(logits, temperature)
+        return np.argmin(
+            [wrong * (1 - p[:, 0]), ask + hand_over * (1 - p[:, :3].sum(axis=1)), 0 * p[:, 0] + hand_over], axis=0
+        )
+
+    return acts
+
+
+def least_costs(logits, temperature, wrong, ask, hand_over):
+    p = softmax(logits / temperature, axis=1)
+    return decisions.expected_costs(p, decisions.Costs(wrong, ask, hand_over), outside=-1).min(axis=1)
+
+
 def named(*given):
     return [["answer", "ask", "over"][act] for act in acts_by_sorting(*given)]
 
@@ -111,7 +159,7 @@ ACTS = [
     (acting(scale=lambda t: t), "divided by the temperature; you multiply"),
     (acting(outside=None), "You treat it as an intent"),
     (acting(renormalised=True), "leave out the last class before the softmax"),
-    (acting(asked=lambda p, wrong, ask, hand: hand * (1 - p)), "you forget the cost `ask`"),
+    (acting(asked=lambda p, wrong, ask, hand: hand * (1 - p)), "add the cost `ask`"),
     (acting(asked=lambda p, wrong, ask, hand: ask), "handed over after all: you forget that cost"),
     (acting(asked=lambda p, wrong, ask, hand: ask + wrong * (1 - p)), "you take `wrong`"),
     (acting(asked=lambda p, wrong, ask, hand: ask + hand * p), "with the probability that one of the three is right"),
@@ -123,6 +171,18 @@ ACTS = [
     (lambda logits, *_: np.zeros(len(logits), dtype=int), "you always answer"),
     (only_two_acts, "that is Chow's rule"),
     (acting(over=False), "you never hand over"),
+    (lambda logits, *_: np.ones(len(logits)), "you always ask back"),
+    (lambda logits, *_: [2] * len(logits), "you always hand over"),
+    (answers_before_asking, "asking back may be cheaper still"),
+    (hands_over_the_strange, "the costs decide, there too"),
+    (without_the_strange(1, 0), "an answer to a message out of scope is wrong, too"),
+    (without_the_strange(0, 1), "so it is handed over, too"),
+    (without_the_strange(1, 1), "take 1 minus the sums"),
+    (acts_of(lambda z, t: -np.sort(-softmax(z, axis=1)[:, :-1] / t, axis=1)), "you divide the probabilities"),
+    (acts_of(lambda z, t: softmax(z / t, axis=1)), "not the first three columns"),
+    (acts_of(lambda z, t: np.sort(softmax(z / t, axis=1)[:, :-1], axis=1)), "this is not what the formula says"),
+    (acts_of(lambda z, t: -np.sort(-softmax(z / t, axis=0)[:, :-1], axis=1)), "this is not what the formula says"),
+    (least_costs, "return its number"),
     (acting(pick=np.argmax), "the dearest act"),
     (acting(answer=lambda p, wrong: wrong * p), "you multiply by p"),
     (by_half, "you compare probabilities with 0.5"),
@@ -240,7 +300,55 @@ def spoils_the_probabilities(probabilities, labels, learned, alpha):
     return threshold_by_sorting(1 - probabilities, labels, learned, alpha)
 
 
+def other_labels(probabilities, labels, learned, alpha):
+    return threshold_by_sorting(
+        probabilities[~learned], labels[: (~learned).sum()], np.zeros((~learned).sum(), bool), alpha
+    )
+
+
+def unsorted(probabilities, labels, learned, alpha):
+    scores = 1 - probabilities[np.arange(len(labels)), labels][~learned]
+    k = math.ceil(round((len(scores) + 1) * (1 - alpha), 9))
+    return scores[k - 1] if k <= len(scores) else math.inf
+
+
+def of_all_classes(probabilities, labels, learned, alpha):
+    k = math.ceil(round(((~learned).sum() + 1) * (1 - alpha), 9))
+    return np.sort(1 - probabilities[~learned], axis=None)[k - 1]
+
+
+def counts_all(probabilities, labels, learned, alpha):
+    """n is the number of all messages, though the scores are of the right ones."""
+    scores = np.sort(scores_of(probabilities, labels, learned))
+    k = math.ceil(round((len(labels) + 1) * (1 - alpha), 9))
+    return scores[k - 1] if k <= len(scores) else math.inf
+
+
+def raises_in_numpy(probabilities, labels, learned, alpha):
+    scores = scores_of(probabilities, labels, learned)
+    return np.quantile(scores, k_over_n(len(scores), alpha), method="inverted_cdf")
+
+
+def raises_in_torch(probabilities, labels, learned, alpha):
+    scores = torch.as_tensor(scores_of(probabilities, labels, learned))
+    return scores.kthvalue(math.ceil(round((len(scores) + 1) * (1 - alpha), 9))).values
+
+
 THRESHOLDS = [
+    (quantile_of_numpy(lambda n, alpha: (n + 1) * (1 - alpha) / n), "is to be rounded up. Sort"),
+    (quantile_of_numpy(method="weibull"), "method='weibull' interpolates"),
+    (quantile_of_numpy(lambda n, alpha: alpha), "the wrong side: this is the alpha-quantile"),
+    (quantile_of_numpy(method="higher"), "you take n"),
+    (quantile_of_numpy(lambda n, alpha: k_over_n(n, alpha) * n / (n + 1)), "this is not what the formula says"),
+    (placed(place=lambda n, alpha: round((n + 1) * (1 - alpha))), "round the place up, always"),
+    (placed(place=lambda n, alpha: math.ceil(n * (1 - alpha) + 1)), "this is not what the formula says"),
+    (unsorted, "sort the scores first"),
+    (other_labels, "your labels belong to other messages"),
+    (of_all_classes, "you take the scores of all classes"),
+    (counts_all, "n counts the messages that were not learned from"),
+    (lambda *given: math.inf, "infinity is only for k larger than n"),
+    (raises_in_numpy, "return infinity"),
+    (raises_in_torch, "return infinity"),
     (placed(place=lambda n, alpha: math.ceil(round(n * (1 - alpha), 9))), "you take n"),
     (placed(place=lambda n, alpha: math.floor(round((n + 1) * (1 - alpha), 9))), "you round it down"),
     (places(lambda k, n: min(k + 1, n)), "one place too far"),
@@ -392,6 +500,14 @@ SEARCHES = [
         "a factor k1 + 1 more",
     ),
     (searched(question=lambda words: set(words)), "you count it once"),
+    (searched(often=lambda tf, length, k1, b: tf / (tf + 1 - b + b * length)), "the bracket with the length"),
+    (searched(often=lambda tf, length, k1, b: tf / (k1 * (1 - b + b * length))), "tf is missing below"),
+    (lambda question, documents, k1, b: bm25_with_loops(question, documents, 1.5, b), "yours is always 1.5"),
+    (lambda question, documents, k1, b: bm25_with_loops(question, documents, k1, 0.75), "yours is always 0.75"),
+    (lambda question, documents, k1, b: bm25_with_loops(question, documents, 1.5, 0.75), "yours are always 1.5"),
+    (searched(mean=lambda documents: max(len(words) for words in documents)), "not by the largest"),
+    (searched(mean=lambda documents: np.median([len(w) for w in documents])), "this is not what the formula says"),
+    (searched(rare=lambda n, df: math.log(1 + (n + 0.5) / (df + 0.5))), "this is not what the formula says"),
     (
         lambda question, *rest: bm25_with_loops([w for w in question for _ in range(question.count(w))], *rest),
         "you count the words of the question too often",
@@ -417,6 +533,7 @@ RIGHT = {
         acts_by_the_library,
         acts_by_thresholds,
         acts_by_every_wish,
+        acts_by_what_is_saved,
     ],
     checks.threshold: [
         threshold_by_sorting,

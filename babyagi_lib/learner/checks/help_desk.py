@@ -103,6 +103,13 @@ def _answer_by_p(d: Desk) -> Values:
     return costs.argmin(axis=1)
 
 
+def _unsorted(d: Desk) -> Values:
+    p = d.probabilities()
+    over = np.full(len(p), d.hand_over)
+    costs = [d.wrong * (1 - p[:, 0]), d.ask + d.hand_over * (1 - p[:, :3].sum(axis=1)), over]
+    return np.stack(costs, axis=1).argmin(axis=1)
+
+
 DESK_MISTAKES: list[tuple[str, Callable[[Desk], Values]]] = [
     (
         "your probabilities are not calibrated: divide the logits by the temperature before the softmax.",
@@ -121,7 +128,10 @@ DESK_MISTAKES: list[tuple[str, Callable[[Desk], Values]]] = [
         "answer is wrong.",
         _without_outside,
     ),
-    ("asking costs something itself: you forget the cost `ask`.", _with_asking(lambda d, p: (1 - p) * d.hand_over)),
+    (
+        "you always ask back, as if asking cost nothing itself: add the cost `ask`, and compare three acts.",
+        _with_asking(lambda d, p: (1 - p) * d.hand_over),
+    ),
     (
         "if none of the three is right, the message is handed over after all: you forget that cost.",
         _with_asking(lambda d, p: np.full_like(p, d.ask)),
@@ -150,6 +160,35 @@ DESK_MISTAKES: list[tuple[str, Callable[[Desk], Values]]] = [
         "you never ask back: that is Chow's rule for two acts.",
         lambda d: np.where(d.costs()[:, 0] <= d.hand_over, 0, 2),
     ),
+    ("you always hand over: compare the expected costs of three acts.", lambda d: np.full(len(d.logits), 2)),
+    (
+        "you answer wherever that is cheaper than handing over; asking back may be cheaper still. Compare all three.",
+        lambda d: np.where(d.costs()[:, 0] <= d.hand_over, 0, 1 + d.costs()[:, 1:].argmin(axis=1)),
+    ),
+    (
+        "you hand over wherever out of scope is the likeliest class; the costs decide, there too.",
+        lambda d: np.where(d.logits.argmax(axis=1) == d.logits.shape[1] - 1, 2, d.costs().argmin(axis=1)),
+    ),
+    (
+        "an answer to a message out of scope is wrong, too: it costs `wrong` with probability 1 - p, and not only with that of "
+        "the other intents.",
+        lambda d: (d.costs() - d.probabilities()[:, -1:] * [d.wrong, 0, 0]).argmin(axis=1),
+    ),
+    (
+        "a message out of scope finds no right intent among the three, so it is handed over, too: take 1 minus the three.",
+        lambda d: (d.costs() - d.probabilities()[:, -1:] * [0, d.hand_over, 0]).argmin(axis=1),
+    ),
+    (
+        "answering a message out of scope, or asking back about it, costs as much as for any other that has no right intent: "
+        "take 1 minus the sums.",
+        lambda d: (d.costs() - d.probabilities()[:, -1:] * [d.wrong, d.hand_over, 0]).argmin(axis=1),
+    ),
+    (
+        "divide the logits by the temperature, before the softmax; you divide the probabilities.",
+        lambda d: d.costs(d.probabilities(1.0) / d.temperature).argmin(axis=1),
+    ),
+    ("sort the intents: the three likeliest are not the first three columns.", _unsorted),
+    ("you return the expected cost of the cheapest act; return its number.", lambda d: d.costs().min(axis=1)),
     ("you never hand over: there are three acts.", lambda d: d.costs()[:, :2].argmin(axis=1)),
     ("you take the dearest act; take the cheapest one.", lambda d: d.costs().argmax(axis=1)),
     (
@@ -307,6 +346,34 @@ SCORE_MISTAKES: list[tuple[str, Callable[[Scored], Values]]] = [
         lambda c: np.array(np.quantile(c.scores, min(1, c.place() / len(c.scores)))),
     ),
     (
+        "np.quantile interpolates between two scores, and (n + 1)(1 - alpha) is to be rounded up. Sort, and take the k-th smallest.",
+        lambda c: np.array(np.quantile(c.scores, min(1, (len(c.scores) + 1) * (1 - c.alpha) / len(c.scores)))),
+    ),
+    (
+        "np.quantile with method='weibull' interpolates between two scores. Sort, and take the k-th smallest.",
+        lambda c: np.array(np.quantile(c.scores, 1 - c.alpha, method="weibull")),
+    ),
+    (
+        "the wrong side: this is the alpha-quantile. Nine in ten scores must be at or below the threshold, not one.",
+        lambda c: np.array(np.quantile(c.scores, c.alpha)),
+    ),
+    (
+        "round the place up, always; you round it to the nearest whole number.",
+        lambda c: c.at(round((len(c.scores) + 1) * (1 - c.alpha))),
+    ),
+    (
+        "sort the scores first: you take the k-th in the order of the messages.",
+        lambda c: c.at(c.place(), 1 - c.own[~c.learned]),
+    ),
+    (
+        "`learned` selects rows of `probabilities` and of `labels`: your labels belong to other messages.",
+        lambda c: c.of(1 - c.probabilities[~c.learned][np.arange(len(c.scores)), c.labels[: len(c.scores)]]),
+    ),
+    (
+        "one score for each message, of its right class; you take the scores of all classes.",
+        lambda c: c.at(c.place(), np.sort(1 - c.probabilities[~c.learned], axis=None)),
+    ),
+    (
         "the score here is 1 - p; you take the negative logarithm.",
         lambda c: c.of(-np.log(c.own[~c.learned])),
     ),
@@ -328,12 +395,18 @@ def threshold(attempt: Callable) -> str:
             f"right: place {c.place()} of {len(c.scores)}."
         )
 
+    endless = [i for i, answer in enumerate(found) if np.isinf(answer)]
+    if endless:
+        raise Wrong(
+            "infinity is only for k larger than n, and n counts the messages that were not learned from."
+            + tell(endless[0], ())
+        )
     judge(found, SCORED, SCORE_MISTAKES, tell)
     few = f"{len(FEW.scores)} messages that were not learned from and alpha {FEW.alpha:g}: the place is {FEW.place()}"
     said = f"one case has {few}. So few cannot promise so much: return infinity."
     try:
         (last,) = answers_to(_one_number(attempt), [FEW], lambda case: "one number, the threshold")
-    except IndexError:
+    except (IndexError, ValueError, RuntimeError):  # of a list, of np.quantile, of torch.kthvalue
         raise Wrong(said) from None
     if not last >= 1:
         raise Wrong(said)
@@ -495,6 +568,24 @@ SEARCH_MISTAKES: list[tuple[str, Callable[[Search], Values]]] = [
     (
         "tf counts only as yes or no in your formula.",
         lambda c: c.score(often=lambda tf, length, k1: c.saturated(1, length, k1)),
+    ),
+    (
+        "the bracket with the length is to be multiplied by k1.",
+        lambda c: c.score(often=lambda tf, length, k1: c.saturated(tf, length, 1.0)),
+    ),
+    (
+        "tf is missing below the fraction line: tf / (tf + k1 (...)).",
+        lambda c: c.score(often=lambda tf, length, k1: tf / (c.saturated(1, length, k1) ** -1 - 1)),
+    ),
+    ("use the `k1` that is given; yours is always 1.5.", lambda c: replace(c, k1=1.5).score()),
+    ("use the `b` that is given; yours is always 0.75.", lambda c: replace(c, b=0.75).score()),
+    (
+        "use the `k1` and `b` that are given; yours are always 1.5 and 0.75.",
+        lambda c: replace(c, k1=1.5, b=0.75).score(),
+    ),
+    (
+        "divide by the mean length of the documents, not by the largest.",
+        lambda c: c.score(mean=float(max(len(words) for words in c.documents))),
     ),
     (
         "you have a factor k1 + 1 more. It is in other variants, and changes no order; leave it out here.",
