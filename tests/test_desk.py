@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("fastapi", reason="no FastAPI here: the extra serve brings it")
-pytest.importorskip("uvicorn", reason="no uvicorn here: the extra serve brings it")
+for package in ("fastapi", "uvicorn", "httpx2"):
+    pytest.importorskip(package, reason=f"no {package} here: the extra serve brings it")
 
 from desk_server import WordAgent
 from hypothesis import given, settings
