@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for package in ("fastapi", "uvicorn", "httpx2"):
-    pytest.importorskip(package, reason=f"no {package} here: the extra serve brings it")
+pytest.importorskip("fastapi", reason="no FastAPI here: the extra serve brings it")
+pytest.importorskip("uvicorn", reason="no uvicorn here: the extra serve brings it")
+pytest.importorskip("httpx2", reason="no httpx2 here: the extra serve brings it")
 
 from desk_server import WordAgent
 from hypothesis import given, settings
