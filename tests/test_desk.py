@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="no FastAPI here: the extra serve brings it")
 pytest.importorskip("uvicorn", reason="no uvicorn here: the extra serve brings it")
+pytest.importorskip("httpx2", reason="no httpx2 here: the extra serve brings it")
 
 from desk_server import WordAgent
 from hypothesis import given, settings
@@ -581,7 +583,9 @@ def test_fifty_customers_and_a_kill_lose_nothing(served):
 
     async def everything():
         limits = httpx2.Limits(max_connections=customers + 1, max_keepalive_connections=customers)
-        async with httpx2.AsyncClient(base_url=served.address, timeout=30, limits=limits, trust_env=False) as web:
+        none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # each customer brings its own
+        shared = {"timeout": 30, "limits": limits, "cookies": none, "trust_env": False}
+        async with httpx2.AsyncClient(base_url=served.address, **shared) as web:
             tasks = [asyncio.create_task(one(web, number)) for number in range(customers)]
             for kill in (1, 2):
                 while sum(map(len, acknowledged.values())) < kill * customers * turns * 0.5:

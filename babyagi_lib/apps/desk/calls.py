@@ -1,8 +1,8 @@
-"""The one thing that the desk can change, stopping a card, and the guard of lesson 14 before it. Used by `talk`.
+"""The one thing that the desk can change, stopping a card, and the guard (`agents.guard`) before it. Used by `talk`.
 
-Imports no torch. The agent has no words in this: a call is asked for when the customer presses the button for it, whatever the messages
-say, and it names the customer's own conversation. As a stopped card cannot be used again, the guard wants a colleague's yes each time. A tool
-without a rule, such as a refund, is refused. The bank is invented, so the call only writes that it was made.
+Imports no torch. Neither the agent nor the words of a message can ask for a call: only the customer can, with a button, and the call
+names the customer's own conversation. A stopped card cannot be used again, so the guard wants a colleague's yes each time. A tool
+without a rule, such as a refund, is refused. The bank is invented: the call only writes that it was made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The decisions of the desk, read back for the estimates of `rl.off_policy` and the gate of lesson 13. Used by lesson 15.
+"""The decisions of the desk, read back for the estimates of `rl.off_policy` and `agents.gate`. Used by lesson 15.
 
-Imports no torch. Each decision is a context of its own, so that a policy is a table with one row for each decision: `rl.off_policy` then
-says what another policy would have earned for the same messages, and `agents.gate` whether that is enough to change to it.
+Imports no torch. Each decision is a context of its own, so that a policy is a table with one row for each decision. Then
+`rl.off_policy` says what another policy would have earned for the same messages, and `agents.gate` whether that is enough to
+change to it.
 
 Whether an answer helped is known only where the customer said so. Decisions without a known reward are left out and counted. If
 customers who were not helped say so more often than others do, the estimates are too low: no propensity corrects that.
@@ -57,7 +58,7 @@ def logged(path: str | Path) -> Logged:
 
 
 def decisions(path: str | Path) -> list[Decision]:
-    """All decisions in a store in the form of lesson 12's log, for `agents.decisions.write_log`."""
+    """All decisions in a store in the form of `agents.decisions`, for its `write_log`."""
     return [
         Decision(row["id"], 0, ACTS[row["act"]], row["propensity"], tuple(json.loads(row["belief"])), row["reward"])
         for row in _rows(path)

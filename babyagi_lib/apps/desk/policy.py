@@ -1,4 +1,4 @@
-"""Which act the desk chooses, with which probability, and what the act has earned. Used by `talk` and `server`.
+"""Which act the desk chooses, with which probability, and what the act has earned. Used by `talk`.
 
 The three acts and their costs are those of `methods.decisions`. A desk that always takes the act of the lowest expected cost never
 learns what another one would have earned. So in a share `explore` of all decisions, one of the three acts is drawn at random. Each

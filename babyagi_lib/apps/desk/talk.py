@@ -1,7 +1,8 @@
 """One turn of a conversation, as one transaction: what is written, what is decided, what is answered. Used by `server`.
 
-While a conversation is open, the agent decides about each message of the customer. While it is in the queue, a colleague answers and the
-agent is silent. Every method takes the name of its request: a request that comes again is answered again and not done again.
+While a conversation is open, the agent decides about each message of the customer. While it is in the queue, a colleague answers
+and the agent is silent. Every method takes the name of its request: a request that comes again is answered again and not done
+again.
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ function showOne(found) {
     }
     return box;
   }));
+  $("log").scrollTop = $("log").scrollHeight; // the box takes some of its height
 }
 
 async function open(number) {
