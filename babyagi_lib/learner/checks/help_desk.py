@@ -49,10 +49,14 @@ class Desk:
         over = np.full_like(first, self.hand_over)
         return np.stack([self.wrong * (1 - first), self.ask + (1 - among) * self.hand_over, over], axis=1)
 
+    def acts(self, *given: object, **options: object) -> Values:
+        """The cheapest act of each message; the arguments are those of `masses`."""
+        return self.costs(*given, **options).argmin(axis=1).astype(float)
+
     @property
     def right(self) -> Values:
         """The cheapest act of each message."""
-        return self.costs().argmin(axis=1).astype(float)
+        return self.acts()
 
 
 def _desk(seed: int, messages: int, classes: int, spread: float, *given: float) -> Desk:
@@ -113,15 +117,12 @@ def _unsorted(d: Desk) -> Values:
 DESK_MISTAKES: list[tuple[str, Callable[[Desk], Values]]] = [
     (
         "your probabilities are not calibrated: divide the logits by the temperature before the softmax.",
-        lambda d: d.costs(d.probabilities(1.0)).argmin(axis=1),
+        lambda d: d.acts(d.probabilities(1.0)),
     ),
-    (
-        "the logits are to be divided by the temperature; you multiply.",
-        lambda d: d.costs(d.probabilities(d.temperature)).argmin(axis=1),
-    ),
+    ("the logits must be divided by the temperature; you multiply.", lambda d: d.acts(d.probabilities(d.temperature))),
     (
         "the last class is out of scope: it has no answer and is never shown. You treat it as an intent.",
-        lambda d: d.costs(outside=True).argmin(axis=1),
+        lambda d: d.acts(outside=True),
     ),
     (
         "you leave out the last class before the softmax, so that the intents add up to 1. Its probability counts: then any "
@@ -148,18 +149,15 @@ DESK_MISTAKES: list[tuple[str, Callable[[Desk], Values]]] = [
         "if none of the three is right, both `ask` and `hand_over` are paid; you take ask * p + hand_over * (1 - p).",
         _with_asking(lambda d, p: d.ask * p + (1 - p) * d.hand_over),
     ),
-    ("three intents are shown; you count the likeliest one only.", lambda d: d.costs(shown=1).argmin(axis=1)),
-    ("three intents are shown; you count two.", lambda d: d.costs(shown=2).argmin(axis=1)),
-    ("three intents are shown; you count all of them.", lambda d: d.costs(shown=99).argmin(axis=1)),
+    ("three intents are shown; you count the likeliest one only.", lambda d: d.acts(shown=1)),
+    ("three intents are shown; you count two.", lambda d: d.acts(shown=2)),
+    ("three intents are shown; you count all of them.", lambda d: d.acts(shown=99)),
     (
         "you return the likeliest class of each message; return the cheapest act: 0 answer, 1 ask, 2 hand over.",
         lambda d: d.probabilities().argmax(axis=1),
     ),
     ("you always answer: compare the expected costs of three acts.", lambda d: np.zeros(len(d.logits))),
-    (
-        "you never ask back: that is Chow's rule for two acts.",
-        lambda d: np.where(d.costs()[:, 0] <= d.hand_over, 0, 2),
-    ),
+    ("you never ask back: that is Chow's rule for two acts.", lambda d: np.where(d.costs()[:, 0] <= d.hand_over, 0, 2)),
     ("you always hand over: compare the expected costs of three acts.", lambda d: np.full(len(d.logits), 2)),
     (
         "you answer wherever that is cheaper than handing over; asking back may be cheaper still. Compare all three.",
@@ -167,7 +165,7 @@ DESK_MISTAKES: list[tuple[str, Callable[[Desk], Values]]] = [
     ),
     (
         "you hand over wherever out of scope is the likeliest class; the costs decide, there too.",
-        lambda d: np.where(d.logits.argmax(axis=1) == d.logits.shape[1] - 1, 2, d.costs().argmin(axis=1)),
+        lambda d: np.where(d.logits.argmax(axis=1) == d.logits.shape[1] - 1, 2, d.acts()),
     ),
     (
         "an answer to a message out of scope is wrong, too: it costs `wrong` with probability 1 - p, and not only with that of "
@@ -185,27 +183,18 @@ DESK_MISTAKES: list[tuple[str, Callable[[Desk], Values]]] = [
     ),
     (
         "divide the logits by the temperature, before the softmax; you divide the probabilities.",
-        lambda d: d.costs(d.probabilities(1.0) / d.temperature).argmin(axis=1),
+        lambda d: d.acts(d.probabilities(1.0) / d.temperature),
     ),
     ("sort the intents: the three likeliest are not the first three columns.", _unsorted),
     ("you return the expected cost of the cheapest act; return its number.", lambda d: d.costs().min(axis=1)),
     ("you never hand over: there are three acts.", lambda d: d.costs()[:, :2].argmin(axis=1)),
     ("you take the dearest act; take the cheapest one.", lambda d: d.costs().argmax(axis=1)),
-    (
-        "an answer costs `wrong` if it is wrong, so with probability 1 - p; you multiply by p.",
-        _answer_by_p,
-    ),
+    ("an answer costs `wrong` if it is wrong, so with probability 1 - p; you multiply by p.", _answer_by_p),
     ("you compare probabilities with 0.5; the costs decide.", _by_half),
-    ("acts 1 and 2 are swapped: 1 is ask, 2 is hand over.", lambda d: np.array([0, 2, 1])[d.costs().argmin(axis=1)]),
-    ("your acts are 1, 2, 3; count from 0.", lambda d: d.costs().argmin(axis=1) + 1),
-    (
-        "`wrong` and `hand_over` are swapped.",
-        lambda d: replace(d, wrong=d.hand_over, hand_over=d.wrong).costs().argmin(axis=1),
-    ),
-    (
-        "`ask` and `hand_over` are swapped.",
-        lambda d: replace(d, ask=d.hand_over, hand_over=d.ask).costs().argmin(axis=1),
-    ),
+    ("acts 1 and 2 are swapped: 1 is ask, 2 is hand over.", lambda d: np.array([0, 2, 1])[d.acts().astype(int)]),
+    ("your acts are 1, 2, 3; count from 0.", lambda d: d.acts() + 1),
+    ("`wrong` and `hand_over` are swapped.", lambda d: replace(d, wrong=d.hand_over, hand_over=d.wrong).acts()),
+    ("`ask` and `hand_over` are swapped.", lambda d: replace(d, ask=d.hand_over, hand_over=d.ask).acts()),
 ]
 
 
@@ -298,10 +287,7 @@ FEW = _scored(6, 6, 30, 0.1)  # place 7 of 6
 
 
 SCORE_MISTAKES: list[tuple[str, Callable[[Scored], Values]]] = [
-    (
-        "the new message is one of n + 1: the place is ceil((n + 1)(1 - alpha)); you take n.",
-        lambda c: c.at(c.place(0)),
-    ),
+    ("the new message is one of n + 1: the place is ceil((n + 1)(1 - alpha)); you take n.", lambda c: c.at(c.place(0))),
     (
         "round the place up: you round it down, and cover too few.",
         lambda c: c.at(math.floor(round((len(c.scores) + 1) * (1 - c.alpha), 9))),
@@ -316,10 +302,7 @@ SCORE_MISTAKES: list[tuple[str, Callable[[Scored], Values]]] = [
         "the wrong side: this is the place ceil((n + 1) alpha). Nine in ten scores must be at or below the threshold, not one.",
         lambda c: c.at(c.place(side=c.alpha)),
     ),
-    (
-        "the wrong side: you sort from the highest score.",
-        lambda c: c.at(c.place(), c.scores[::-1]),
-    ),
+    ("the wrong side: you sort from the highest score.", lambda c: c.at(c.place(), c.scores[::-1])),
     (
         "a score is 1 minus the probability of the right class; you take the probability itself.",
         lambda c: c.of(c.own[~c.learned]),
@@ -373,10 +356,7 @@ SCORE_MISTAKES: list[tuple[str, Callable[[Scored], Values]]] = [
         "one score for each message, of its right class; you take the scores of all classes.",
         lambda c: c.at(c.place(), np.sort(1 - c.probabilities[~c.learned], axis=None)),
     ),
-    (
-        "the score here is 1 - p; you take the negative logarithm.",
-        lambda c: c.of(-np.log(c.own[~c.learned])),
-    ),
+    ("the score here is 1 - p; you take the negative logarithm.", lambda c: c.of(-np.log(c.own[~c.learned]))),
     ("this is the largest score: then every set is far too large.", lambda c: np.array(c.scores[-1])),
     ("this is the place, k; return the k-th smallest score.", lambda c: np.array(c.place())),
 ]
@@ -535,10 +515,7 @@ SEARCH_MISTAKES: list[tuple[str, Callable[[Search], Values]]] = [
         _other(rare=lambda n, df: max(0.0, _bare_idf(n, df))),
     ),
     ("the weight of a word is not ln(N / df) here: see the formula.", _other(rare=lambda n, df: math.log(n / df))),
-    (
-        "the weight of a word is not ln(1 + N / df) here: see the formula.",
-        _other(rare=lambda n, df: math.log(1 + n / df)),
-    ),
+    ("the weight of a word is not ln(1 + N / df): see the formula.", _other(rare=lambda n, df: math.log(1 + n / df))),
     ("rare words should count more: the first factor is missing.", _other(rare=lambda n, df: 1.0)),
     ("you take another logarithm; it is the natural one.", _other(rare=lambda n, df: math.log2(math.exp(idf(n, df))))),
     ("you take another logarithm; it is the natural one.", _other(rare=lambda n, df: idf(n, df) / math.log(10))),
@@ -556,10 +533,7 @@ SEARCH_MISTAKES: list[tuple[str, Callable[[Search], Values]]] = [
         "the length is upside down: it is length / mean, and not mean / length.",
         lambda c: c.score(often=lambda tf, length, k1: c.saturated(tf, 1 / length, k1)),
     ),
-    (
-        "you do not divide the length by the mean length of the documents.",
-        lambda c: c.score(mean=1.0),
-    ),
+    ("you do not divide the length by the mean length of the documents.", lambda c: c.score(mean=1.0)),
     (
         "the mean length is that of all documents; you take another one.",
         lambda c: c.score(mean=float(np.mean([len(set(words)) for words in c.documents]))),
@@ -579,10 +553,7 @@ SEARCH_MISTAKES: list[tuple[str, Callable[[Search], Values]]] = [
     ),
     ("use the `k1` that is given; yours is always 1.5.", lambda c: replace(c, k1=1.5).score()),
     ("use the `b` that is given; yours is always 0.75.", lambda c: replace(c, b=0.75).score()),
-    (
-        "use the `k1` and `b` that are given; yours are always 1.5 and 0.75.",
-        lambda c: replace(c, k1=1.5, b=0.75).score(),
-    ),
+    ("use the `k1` and `b` that are given; yours are 1.5 and 0.75.", lambda c: replace(c, k1=1.5, b=0.75).score()),
     (
         "divide by the mean length of the documents, not by the largest.",
         lambda c: c.score(mean=float(max(len(words) for words in c.documents))),
