@@ -30,6 +30,8 @@ def start(folder: Path, port: int, explore: float, say: Callable[[str], None]) -
     must_have("serve")
     if not 0 <= explore <= 1:
         raise CourseError(f"--explore is {explore}; expected a share from 0 to 1")
+    if not 0 <= port <= 65_535:
+        raise CourseError(f"--port is {port}; expected a number from 0 to 65535")
     import uvicorn
 
     from babyagi_lib.apps.bundle import BundleError
@@ -50,6 +52,10 @@ def start(folder: Path, port: int, explore: float, say: Callable[[str], None]) -
             app = create(bundle.classifier, folder / "desk.sqlite", settings, version=bundle.fingerprint[:12])
         except (BundleError, SourceError, StoreError) as error:
             raise CourseError(str(error)) from error
+        except (TypeError, ValueError) as error:  # its costs or its classes
+            raise CourseError(
+                f"{folder / 'agent'} is no agent of the desk ({error}); choose another --folder"
+            ) from error
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         say(f"Customers: {address}/")
         say(f"Colleagues: {address}/colleague (only on this machine), key {app.key}")

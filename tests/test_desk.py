@@ -13,6 +13,7 @@ import time
 from contextlib import closing
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -346,6 +347,7 @@ def test_hostile_messages_are_only_text(tmp_path, text):
         (b'{"request": "request-x", "text": "' + b"x" * 2001 + b'"}', 422),
         (b'{"request": "request-x", "text": ""}', 422),
         (b'{"request": "request-x", "text": " \\u0000\\n "}', 422),
+        (b'{"request": "request-x", "text": "\\u200b\\u2060\\u200f"}', 422),
         (b'{"request": "request-x", "text": 7}', 422),
         (b'{"request": "request-x", "text": ["a"]}', 422),
         (b'{"request": "request-x", "text": "a", "who": "colleague"}', 422),
@@ -377,6 +379,29 @@ def test_only_the_pages_are_served(tmp_path):
     for forbidden in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "style=", "onclick="):
         assert forbidden not in text
     assert "://" not in text.replace("http://www.w3.org/2000/svg", "")  # no address outside
+
+
+def test_colleagues_have_the_conversations_of_the_queue_and_no_others(tmp_path):
+    _, browser = desk(tmp_path)
+    page, one, at = customer(browser), colleague(browser), "/api/colleague/queue/1"
+    say(page, CLEAR)  # the agent has answered: nobody else needs to read this
+    assert one.get(at).status_code == 404
+    for what, body in (("messages", {"text": "hello"}), ("close", {"intent": "exchange"})):
+        assert one.post(f"{at}/{what}", json={"request": name(), **body}).json()["code"] == "not_queued"
+    say(page, STRANGE)
+    assert len(one.get(at).json()["messages"]) == 5
+    body = {"request": name(), "intent": "exchange"}
+    assert one.post(f"{at}/close", json=body).json() == one.post(f"{at}/close", json=body).json()  # asked once more
+    assert one.post(f"{at}/close", json={"request": name()}).status_code == 409
+    assert len(seen(page)["messages"]) == 6
+
+
+def test_of_a_long_conversation_the_end_is_shown(tmp_path):
+    app, browser = desk(tmp_path)
+    page, store = customer(browser), app.talk.store
+    with store.transaction():
+        numbers = [store.add(1, "customer", "x") for _ in range(300)]
+    assert [message["id"] for message in seen(page)["messages"]] == numbers[-200:]
 
 
 # --- the call ---------------------------------------------------------------------------------------------------
@@ -489,6 +514,30 @@ def test_an_error_leaves_no_half_of_a_turn(tmp_path, monkeypatch):
     assert len(seen(page)["messages"]) == 1
     monkeypatch.undo()
     assert len(page.post("/api/messages", json=body).json()["messages"]) == 2
+
+
+def test_a_full_disk_loses_one_turn_and_says_so(tmp_path):
+    store = Store(tmp_path / "desk.sqlite")
+    store.start("hello")
+    pages = store.db.execute("PRAGMA page_count").fetchone()[0]
+    store.db.execute(f"PRAGMA max_page_count={pages + 2}")
+    with pytest.raises(sqlite3.OperationalError, match="full"), store.transaction():
+        for _ in range(100):
+            store.add(1, "customer", "x" * 2000)
+    store.db.execute(f"PRAGMA max_page_count={pages + 100}")
+    with store.transaction():
+        store.add(1, "customer", "room again")
+    assert [message["text"] for message in store.messages(1)] == ["hello", "room again"]
+
+
+def test_the_file_is_for_its_owner_and_a_place_without_one_is_named(tmp_path):
+    path = tmp_path / "desk.sqlite"
+    Store(path).start("hello")
+    if os.name == "posix":
+        assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    for wrong in (tmp_path, path / "below"):
+        with pytest.raises(StoreError, match="cannot be used"):
+            Store(wrong)
 
 
 def test_a_restart_does_not_change_the_draw_of_a_repeated_request(tmp_path):
@@ -700,6 +749,41 @@ def test_a_conversation_in_a_browser(chromium, tmp_path, width, height, scheme):
         served.kill()
 
 
+def test_both_write_at_the_same_moment(chromium, tmp_path):
+    served = Served(tmp_path, 0.0)
+    page, work = (chromium.new_context().new_page() for _ in range(2))
+    try:
+        for one, address in ((page, "/"), (work, "/colleague")):
+            one.set_default_timeout(20_000)
+            one.clock.install()  # neither looks by itself any more, so that the order is ours
+            one.goto(served.address + address)
+        page.get_by_label("Your message").fill("clear: card_lost")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Stop my card").click()
+        work.get_by_label("Your key").fill(KEY)
+        work.keyboard.press("Enter")
+        waiting = work.get_by_role("button", name="Customer 1")
+        waiting.evaluate("button => { button.mine = true; }")
+        work.evaluate("look()")
+        assert waiting.evaluate("button => button.mine")  # a press is not cut in two
+        waiting.click()
+        work.get_by_role("button", name="Yes, do it").wait_for()
+        work.get_by_role("button", name="End the conversation").click()
+        work.get_by_text("Say yes or no to the call first.").wait_for()
+        work.evaluate("look()")
+        assert work.get_by_role("alert").text_content()  # it can still be read
+        work.get_by_label("Your answer").fill("said once")
+        for _ in range(2):
+            work.keyboard.press("Enter")
+        work.locator("#log").get_by_text("said once").wait_for()
+        page.get_by_label("Your message").fill("and mine")
+        page.keyboard.press("Enter")
+        page.locator("#log").get_by_text("and mine").wait_for()
+        assert page.locator("#log .text").all_text_contents()[-2:] == ["said once", "and mine"]
+    finally:
+        served.kill()
+
+
 # --- with the real model ----------------------------------------------------------------------------------------
 
 
@@ -737,3 +821,16 @@ def test_the_command_says_what_is_wrong(tmp_path):
             start(tmp_path, taken.getsockname()[1], 0.1, print)
     with pytest.raises(CourseError, match="--explore"):
         start(tmp_path, 0, 2.0, print)
+    with pytest.raises(CourseError, match="--port is 70000"):
+        start(tmp_path, 70_000, 0.1, print)
+
+
+@pytest.mark.parametrize(("costs", "names"), [({"wrong": -1}, []), ({"cheap": 1}, []), ({}, ["a", "b"])])
+def test_an_agent_of_another_service_is_named(tmp_path, monkeypatch, costs, names):
+    from babyagi_course import desk as command
+    from babyagi_course.errors import CourseError
+
+    bundle = SimpleNamespace(costs=costs, classifier=SimpleNamespace(names=names), fingerprint="0" * 64)
+    monkeypatch.setattr(command, "_bundle", lambda folder, say: bundle)
+    with pytest.raises(CourseError, match=r"is no agent of the desk.*--folder"):
+        command.start(tmp_path, 0, 0.1, print)

@@ -344,6 +344,8 @@ def _add_colleague(app: FastAPI, desk: Desk) -> None:
             raise Refusal(404, "There is no such conversation.", "no_conversation")
 
     def seen(number: int) -> dict:
+        if talk.store.get(number).state != "queued":
+            raise Refusal(404, "This customer is not in the queue.", "not_queued")
         return talk.view(number) | {"calls": talk.store.calls(number)}
 
     @app.post(f"{base}/login")

@@ -81,9 +81,13 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # isolation_level None: transactions begin where this class says so, and nowhere else
-        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(0o600)  # what customers write is for nobody else on this machine
+            # isolation_level None: transactions begin where this class says so, and nowhere else
+            self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{self.path} cannot be used as the store of the desk ({error})") from error
         self.db.row_factory = sqlite3.Row
         try:
             self.db.execute("PRAGMA journal_mode=WAL")
@@ -115,10 +119,11 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # SQLite itself has taken it back when the disk is full
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def setting(self, name: str, first: str) -> str:
         """A setting that stays the same for the life of the file: `first` if it has none yet."""
@@ -162,14 +167,14 @@ class Store:
             "INSERT INTO messages (conversation, at, who, text, options) VALUES (?, ?, ?, ?, ?)", row
         ).lastrowid
 
-    def messages(self, conversation: int, after: int = 0) -> list[dict[str, Any]]:
-        """The messages of a conversation with a number above `after`. Only the last one still has options."""
+    def messages(self, conversation: int, after: int = 0, most: int = 200) -> list[dict[str, Any]]:
+        """The last messages of a conversation, those with a number above `after`. Only the very last still has options."""
         last = self.last(conversation)
         rows = self.db.execute(
-            "SELECT id, at, who, text, options FROM messages WHERE conversation = ? AND id > ? ORDER BY id",
-            (conversation, after),
-        )
-        return [dict(row) | {"options": json.loads(row["options"]) if row["id"] == last else []} for row in rows]
+            "SELECT id, at, who, text, options FROM messages WHERE conversation = ? AND id > ? ORDER BY id DESC LIMIT ?",
+            (conversation, after, most),
+        ).fetchall()
+        return [dict(row) | {"options": json.loads(row["options"]) if row["id"] == last else []} for row in rows[::-1]]
 
     def last(self, conversation: int) -> int:
         """The number of the last message of a conversation."""

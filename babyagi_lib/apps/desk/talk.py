@@ -38,7 +38,7 @@ def cleaned(text: str) -> str:
         Refusal: 422; nothing is left.
     """
     kept = "".join(c for c in text if c in "\n\t" or (unicodedata.category(c) != "Cc" and c not in TURNING)).strip()
-    if not kept:
+    if all(unicodedata.category(c) in ("Cf", "Zs", "Zl", "Zp") for c in kept):  # or nothing that can be seen
         raise Refusal(422, "The message is empty.", "empty")
     return kept
 
@@ -168,13 +168,21 @@ class Talk:
     # --- the colleague --------------------------------------------------------------------------------------------
 
     def reply(self, conversation: int, request: str, text: str) -> dict[str, Any]:
-        """A colleague writes to a customer."""
-        return self._once(
-            conversation,
-            f"colleague {request}",
-            {"text": text},
-            lambda: self.store.add(conversation, "colleague", text),
-        )
+        """A colleague writes to a customer in the queue.
+
+        Raises:
+            Refusal: 409; the customer is no longer in the queue.
+        """
+
+        def do() -> None:
+            self._queued(conversation)
+            self.store.add(conversation, "colleague", text)
+
+        return self._once(conversation, f"colleague {request}", {"text": text}, do)
+
+    def _queued(self, conversation: int) -> None:
+        if self.store.get(conversation).state != "queued":
+            raise Refusal(409, "This customer is no longer in the queue.", "not_queued")
 
     def settle(self, conversation: int, request: str, call: int, approved: bool) -> dict[str, Any]:
         """A colleague says yes or no to a call that waits.
@@ -200,6 +208,7 @@ class Talk:
         """A colleague ends the conversation, and may say what it was about: for the log, from which an agent can learn."""
 
         def do() -> None:
+            self._queued(conversation)
             if any(call["state"] == "waiting" for call in self.store.calls(conversation)):
                 raise Refusal(409, "Say yes or no to the call first.", "call_waits")
             if intent is not None:

@@ -4,6 +4,8 @@
 const BASE = "/api/colleague";
 const CALLS = { stop_card: "stop the card" };
 let current = null;
+let busy = false;
+let lost = false; // whether the last look failed: only then may a look that works take the message away
 const trouble = text => { if ($("trouble").textContent !== text) $("trouble").textContent = text; };
 
 /** Ask, and show what went wrong; without the cookie, the form for the key appears. */
@@ -24,8 +26,11 @@ function minutes(since) {
 
 function showQueue(queue) {
   const list = $("queue"), focused = document.activeElement?.dataset?.number;
+  const shown = JSON.stringify([current, queue.map(one => [one.id, one.text, minutes(one.queued)])]);
+  if (list.dataset.shown === shown) return; // a button that is replaced while it is pressed is not clicked
+  list.dataset.shown = shown;
   list.replaceChildren(...queue.map(one => {
-    const item = make("li"), button = make("button", "", `Customer ${one.id}, waits ${minutes(one.queued)}: ${one.text}`);
+    const item = make("li"), button = make("button", "", `Customer ${one.id}, waits ${minutes(one.queued)}: ${[...one.text].slice(0, 80).join("")}`);
     button.type = "button";
     button.dataset.number = one.id;
     button.setAttribute("aria-current", String(one.id === current));
@@ -42,10 +47,13 @@ function showQueue(queue) {
 function showOne(found) {
   const first = $("log").childElementCount === 0;
   show($("log"), found.messages, "colleague");
-  if (first) $("log").scrollTop = $("log").scrollHeight;
   const waiting = (found.calls || []).filter(call => call.state === "waiting");
-  if ($("calls").dataset.shown === String(waiting.map(call => call.id))) return;
-  $("calls").dataset.shown = String(waiting.map(call => call.id));
+  const asked = String(waiting.map(call => call.id));
+  if (first || $("calls").dataset.shown !== asked) showCalls(waiting);
+  $("calls").dataset.shown = asked;
+}
+
+function showCalls(waiting) {
   $("calls").replaceChildren(...waiting.map(call => {
     const box = make("div", "call"), row = make("div", "options");
     box.append(make("p", "", `The customer asks for this: ${CALLS[call.tool] || call.tool}. It needs your yes, as ${call.reason}.`), row);
@@ -71,50 +79,59 @@ async function open(number) {
     $("who").textContent = `Customer ${number}`;
     $("one").hidden = false;
     $("who").focus();
+    trouble("");
   }
   await look();
 }
 
+/** Do one thing at a time; returns whether it was done, for the customer who is still shown. */
 async function write(what, body) {
+  if (busy) return false;
+  busy = true;
   const number = current;
   const found = await tried(() => askSurely(`${BASE}/queue/${number}/${what}`, body, trouble));
-  if (found && number === current) show($("log"), found.messages, "colleague");
+  busy = false;
   await look();
-  return found !== null;
+  return found !== null && number === current;
+}
+
+function leave() {
+  const inside = $("one").contains(document.activeElement);
+  current = null;
+  $("one").hidden = true;
+  if (inside) ($("queue").querySelector("button") || $("work")).focus();
 }
 
 $("login").addEventListener("submit", async event => {
   event.preventDefault();
   const found = await tried(() => ask(`${BASE}/login`, { key: $("key").value }));
-  if (found) { $("key").value = ""; await begin(); }
+  if (found) { $("key").value = ""; await begin(); $("work").focus(); }
 });
 $("write").addEventListener("submit", async event => {
   event.preventDefault();
   const text = $("text").value;
-  if (text.trim() && await write("messages", { text })) $("text").value = "";
+  if (text.trim() && await write("messages", { text }) && $("text").value === text) $("text").value = "";
   $("text").focus();
 });
 $("close").addEventListener("submit", async event => {
   event.preventDefault();
-  if (await write("close", { intent: $("intent").value || null })) {
-    current = null;
-    $("one").hidden = true;
-    await look();
-    ($("queue").querySelector("button") || $("work")).focus();
-  }
+  await write("close", { intent: $("intent").value || null });
 });
 sendOnEnter($("text"), $("write"));
 
 async function look() {
-  await tried(async () => {
-    showQueue((await ask(`${BASE}/queue`)).queue);
+  const before = lost;
+  lost = await tried(async () => {
+    const { queue } = await ask(`${BASE}/queue`);
+    showQueue(queue);
     const number = current;
-    if (number !== null) {
+    if (!queue.some(one => one.id === number)) leave(); // ended, here or by another colleague
+    else {
       const found = await ask(`${BASE}/queue/${number}`);
       if (number === current) showOne(found);
     }
-    trouble("");
-  });
+  }) === null;
+  if (before && !lost) trouble("");
 }
 
 async function begin() {

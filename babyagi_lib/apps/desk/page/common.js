@@ -65,7 +65,9 @@ function show(log, messages, mine, onChoice) {
     const time = make("time", "", new Date(1000 * message.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
     time.dateTime = new Date(1000 * message.at).toISOString();
     head.append(time);
-    item.append(head, make("div", "text", message.text));
+    const text = make("div", "text", message.text);
+    text.dir = "auto"; // a text in Hebrew or Arabic begins on the right
+    item.append(head, text);
     if (message.options.length && onChoice) item.append(optionsOf(message, onChoice));
     log.append(item);
   }

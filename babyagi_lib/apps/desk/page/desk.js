@@ -3,6 +3,7 @@
 
 let last = 0;
 let busy = false;
+let lost = false; // whether the last look failed: only then may a look that works take the message away
 const trouble = text => { if ($("trouble").textContent !== text) $("trouble").textContent = text; };
 
 function take(found) {
@@ -19,11 +20,15 @@ async function send(address, body) {
   document.querySelectorAll("#write button, .options button").forEach(button => { button.disabled = true; });
   $("log").setAttribute("aria-busy", "true");
   try {
-    take(await askSurely(address, body, trouble));
+    await askSurely(address, body, trouble);
+    await look(); // everything since the last look: a colleague may have written just before
     return true;
   } catch (error) {
-    if (error.status === 401) await begin();
-    trouble(error.status === 401 ? "A new conversation was begun. Please send your message again." : error.message);
+    if (error.status === 401) {
+      last = 0;
+      await look();
+    }
+    trouble(error.status === 401 && last ? "A new conversation was begun. Please send your message again." : error.message);
     return false;
   } finally {
     busy = false;
@@ -58,15 +63,18 @@ $("text").addEventListener("input", () => {
 sendOnEnter($("text"), $("write"));
 
 async function look() {
-  if (busy) return;
   try {
     if (last === 0) await begin();
     else take(await ask(`/api/messages?after=${last}`));
-    trouble("");
+    if (lost) trouble("");
+    lost = false;
   } catch (error) {
     if (error.status === 401) last = 0; // the conversation is gone; the next look begins a new one
-    else trouble(error.status ? error.message : "No connection at the moment.");
+    else {
+      lost = true;
+      trouble(error.status ? error.message : "No connection at the moment.");
+    }
   }
 }
 look();
-every(1.5, look);
+every(1.5, async () => { if (!busy) await look(); });
