@@ -24,8 +24,9 @@ ROOMY_BABYAGI = [sys.executable, "-c", f"{ROOMY}; {BABYAGI[-1]}"]
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Without its last phase, which traces the code: in Python 3.11 a traced call can wait for ever beside other threads.
-settings.register_profile("course", phases=[phase for phase in Phase if phase is not Phase.explain])
+# Without its last phase, which traces the code: in Python 3.11 a traced call can wait for ever beside other threads. And without
+# a deadline for one example: on a machine that does other work, an example that takes long says nothing about the code.
+settings.register_profile("course", phases=[phase for phase in Phase if phase is not Phase.explain], deadline=None)
 settings.load_profile("course")
 
 # No test may depend on the network. The second line is for this process, the third for all that are started from here.

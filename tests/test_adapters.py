@@ -222,7 +222,7 @@ def test_merging_lora_gives_a_plain_encoder_with_the_same_output():
     torch.testing.assert_close(states(merged), before, rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(size=st.integers(1, 40))
 def test_parameters_of_bottlenecks_by_formula(size):
     """Two adapters a layer, of 2·hidden·size weights and hidden + size biases (Houlsby et al. 2019, section 2.1)."""
@@ -361,7 +361,7 @@ def test_what_is_no_saved_task_is_refused(tmp_path):
 # --- heads -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4), extra=st.integers(0, 5), seed=st.integers(0, 99))
 def test_padding_has_no_say_in_the_mean(lengths, extra, seed):
     draw = torch.Generator().manual_seed(seed)

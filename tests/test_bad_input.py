@@ -43,7 +43,7 @@ LONGEST = 600  # characters of a message, with its path
 
 def fuzz(examples):
     unhelpful = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=unhelpful)
+    return settings(max_examples=examples, derandomize=True, suppress_health_check=unhelpful)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ RULES = {
     "ucb": bandits.ucb,
     "ucb1": bandits.ucb1,
 }
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 mean = st.floats(0, 1)
 
 

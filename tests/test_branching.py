@@ -40,7 +40,7 @@ def by_enumeration(chances, n):
     return total
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(distributions)
 def test_the_distribution_of_the_total_is_that_of_all_small_trees(chances):
     found = branching.total_distribution(chances, 5)
@@ -49,7 +49,7 @@ def test_the_distribution_of_the_total_is_that_of_all_small_trees(chances):
         assert found[n] == pytest.approx(by_enumeration(chances, n), abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(distributions)
 def test_extinction_is_the_smallest_root(chances):
     found = branching.extinction(chances)

@@ -339,7 +339,7 @@ def test_two_arrays_look_alike_only_if_they_are_equal(found, data):
     assert answers.side_by_side(found, found)[0] == answers.side_by_side(found, found)[1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(1e-9, 1e-3), st.sampled_from(["relative", "absolute"]))
 def test_no_message_shows_two_equal_numbers_as_different(error, kind):
     """Answers that are a little off, by any amount."""

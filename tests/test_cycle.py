@@ -361,7 +361,7 @@ def test_a_log_of_another_kind_is_refused(tmp_path):
 # --- a reader that forgets ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(np.int64, st.integers(1, 30), elements=st.integers(0, 4)),
     st.floats(0, 1),

@@ -92,7 +92,6 @@ def step(number, runs=2, worlds=1):
     return value, value + 0.1, value + 0.2, value + 0.3, torch.full((runs, worlds, 1), number % 2 == 1)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 7), st.integers(1, 20), st.integers(1, 9))
 def test_the_buffer_keeps_the_latest_and_mixes_no_runs(capacity, added, batch):
     memory = Replay(2, capacity, 1, 1)
@@ -515,7 +514,7 @@ def test_no_mistake_is_right_or_looks_like_another(known):
         assert not alike, f"{one!r} and {other!r}"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(1e-6, 1e-2))
 def test_no_message_shows_equal_numbers_as_different(error):
     verdicts = [

@@ -185,7 +185,7 @@ def test_unknown_things_are_named(things):
 # --- shortest paths ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(8, 3), (6, 2), (5, 2), (8, 16), (6, 9)]))
 def test_shortest_paths_are_those_of_another_search(seed, sizes):
     """One that goes forwards from the start, as the exercise's does; crowded rooms included."""

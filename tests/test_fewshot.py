@@ -170,7 +170,6 @@ def test_contrastive_loss_by_hand(seed, classes, temperature):
 
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=60), st.integers(2, 40), st.integers(0, 99))
-@settings(deadline=None)
 def test_a_balanced_batch_has_so_many_of_each_class(labels, texts, seed):
     names, counts = np.unique(labels, return_counts=True)
     batch = fewshot.balanced_batch(labels, texts, np.random.default_rng(seed))
@@ -321,7 +320,6 @@ def test_contrastive_tuning_moves_a_copy_and_brings_a_class_together(tokenizer):
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 3), min_size=2, max_size=8))
-@settings(deadline=None)
 def test_pair_loss_depends_on_neither_order_nor_length_nor_names(seed, classes):
     draw = torch.Generator().manual_seed(seed)
     vectors = torch.randn(len(classes), 5, generator=draw, dtype=torch.float64)

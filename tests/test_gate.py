@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from babyagi_lib.agents import gate
 from babyagi_lib.agents.gate import BettingGate
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 LEAST = -2.0
 values_of_d = st.lists(st.floats(LEAST, 3), max_size=60)
 

@@ -15,7 +15,7 @@ from babyagi_lib.agents.guard import PARTS, Guard, Policy, Rule, State, read_aud
 from babyagi_lib.worlds.tool_sandbox import PARAMETERS, Call, ToolError, World, call
 from babyagi_lib.worlds.tool_tasks import make_tasks, shortest_plan, with_attack
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 REFUND = call("refund", order=17, cents=500)
 
 

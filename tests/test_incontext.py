@@ -134,7 +134,7 @@ scores_of = arrays(np.float64, st.tuples(st.integers(1, 4), st.just(3)), element
 
 
 @given(scores_of, scores_of, st.floats(-20, 20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_calibration(scores, free, shift):
     found = incontext.calibrate(scores, free)
     assert found.shape == scores.shape

@@ -37,7 +37,7 @@ events = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(events)
 def test_everything_done_is_in_it_once_and_the_first_answer_counts(folder, done):
     (folder / journal.FILE).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from babyagi_lib.rl import off_policy
 from babyagi_lib.rl.off_policy import Log
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 seeds = st.integers(0, 10_000)
 
 

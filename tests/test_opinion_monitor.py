@@ -21,7 +21,7 @@ from babyagi_lib.sources.headlines import SENTIMENTS, load_headlines
 
 PHRASEBANK = ROOT.parent / "shared" / "data" / "financial_phrasebank" / "Sentences_50Agree.txt"
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 steps = st.integers(1, 6)
 small_charts = st.builds(Cusum, steps, steps, st.integers(1, 25))
 shares = st.floats(0.05, 0.95)

@@ -66,7 +66,7 @@ def by_autograd(mdp, theta, gamma):
 
 
 @given(seeds, gammas, st.floats(0, 4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_exact_gradient_is_that_of_autograd(seed, gamma, scale):
     mdp = small_mdp(seed)
     theta = logits(mdp, seed, scale)
@@ -100,7 +100,7 @@ def test_many_policies_at_once_are_as_one_by_one(world):
 
 
 @given(seeds, gammas)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_visits_and_values_are_two_ways_to_the_same_return(seed, gamma):
     mdp = small_mdp(seed)
     policy = pg.softmax(logits(mdp, seed))
@@ -111,7 +111,7 @@ def test_visits_and_values_are_two_ways_to_the_same_return(seed, gamma):
 
 
 @given(seeds, gammas)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_constant_on_all_logits_of_a_state_changes_nothing(seed, gamma):
     mdp = small_mdp(seed)
     theta, shift = logits(mdp, seed), np.random.default_rng(seed).normal(size=(mdp.states, 1))
@@ -410,7 +410,7 @@ def test_the_first_natural_step_is_the_mean_of_what_followed_each_action():
 
 
 @given(seeds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_divergence_is_zero_for_equal_and_positive_for_other_policies(seed):
     one, other = (pg.softmax(np.random.default_rng(seed + k).normal(size=(3, 4))) for k in range(2))
     assert np.allclose(divergence(one, one), 0)
@@ -540,7 +540,7 @@ def test_no_check_draws_cases_on_which_a_mistake_is_right_or_looks_like_another(
 
 
 @given(st.floats(1e-9, 1e-2), st.sampled_from(["relative", "absolute"]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_message_shows_two_equal_numbers_as_different(error, kind):
     def off(answer):
         def other(*given):

@@ -34,7 +34,7 @@ def causal(tokenizer):
     return LlamaForCausalLM(config).eval()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text())
 def test_the_tokenizer_loses_nothing(text):
     tokenizer = test_the_tokenizer_loses_nothing.tokenizer
@@ -62,7 +62,7 @@ def test_blocks_are_the_text_in_order(tokenizer):
         pt.to_blocks(["a"], tokenizer, 20)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 29), min_size=1, max_size=60), st.floats(0, 1), st.integers(0, 10**6))
 def test_masking_changes_only_what_is_asked_about(ids, share, seed):
     ids = torch.tensor(ids)
@@ -75,7 +75,7 @@ def test_masking_changes_only_what_is_asked_about(ids, share, seed):
     assert ((inputs[chosen] == 1) | (inputs[chosen] >= 3)).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 9), min_size=8, max_size=8 * 12).map(lambda x: x[: len(x) // 4 * 4]))
 def test_baselines_are_distributions(ids):
     counted = pt.NGrams.count(torch.tensor(ids).view(-1, 4), 10)
@@ -107,7 +107,7 @@ def test_counts_by_hand():
     assert losses["unigram"] == pytest.approx(-np.log([3 / 7, 1 / 7]).mean())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 6))
 def test_masked_losses_are_those_of_the_formula(seed, length):
     """At every position, the first and the last too, with hidden and visible neighbours."""
@@ -201,7 +201,7 @@ MODELS = language_models()
 CAUSAL = {"gpt2", "llama", "bert decoder"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from([*MODELS]),
     st.integers(0, 10**6),

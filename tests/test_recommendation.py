@@ -156,7 +156,7 @@ def test_readers_who_read_more_than_there_is_are_refused(room):
 # --- rankers ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(0, 7), st.floats(0.2, 3))
 def test_the_posterior_is_that_of_the_joint_normal_distribution(seed, count, noise):
     draw = rng(seed)
@@ -264,7 +264,7 @@ def test_popularity_by_hand():
 # --- metrics ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=5), st.integers(1, 7), st.integers(0, 10**6))
 def test_ndcg_is_a_share_of_the_best_of_all_orders(gains, k, seed):
     gains, scores = np.array(gains, float), rng(seed).integers(0, 4, size=len(gains)).astype(float)

@@ -411,7 +411,7 @@ def test_sweeps_are_counted(length):
 
 
 @given(worlds, gammas)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_value_iteration_is_the_linear_solution_of_its_policy(mdp, gamma):
     found = exact.value_iteration(mdp, gamma, 1e-9)
     assert found.error_bound <= 1e-9
@@ -422,7 +422,7 @@ def test_value_iteration_is_the_linear_solution_of_its_policy(mdp, gamma):
 
 
 @given(worlds, gammas, st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_bellman_operator_is_a_contraction(mdp, gamma, seed):
     U, V = np.random.default_rng(seed).normal(scale=5, size=(2, mdp.states))
     after = [exact.backup(mdp, W, gamma).max(axis=1) for W in (U, V)]
@@ -430,7 +430,7 @@ def test_the_bellman_operator_is_a_contraction(mdp, gamma, seed):
 
 
 @given(worlds, gammas, st.randoms())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_names_of_states_do_not_matter(mdp, gamma, random):
     old = list(range(mdp.states))
     random.shuffle(old)  # new state i is the old state old[i]
@@ -442,14 +442,14 @@ def test_names_of_states_do_not_matter(mdp, gamma, random):
 
 
 @given(worlds, gammas, st.floats(0, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_values_rise_with_rewards(mdp, gamma, more):
     raised = MDP(mdp.name, mdp.probability, mdp.next_state, mdp.reward + more, mdp.terminated, mdp.start)
     assert (exact.value_iteration(raised, gamma).V >= exact.value_iteration(mdp, gamma).V - 1e-8).all()
 
 
 @given(worlds, st.floats(0.1, 0.9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_long_limit_is_no_limit_and_no_policy_beats_the_best(mdp, gamma):
     Q = exact.value_iteration(mdp, gamma).Q
     policies = np.stack([Q.argmax(axis=1), Q.argmin(axis=1)])
@@ -535,7 +535,7 @@ def scaled(mdp, scale):
     st.sampled_from([1e-300, 1e-9, 1.0, 1e3, 1e9, 1e200]),
     st.sampled_from([1e-12, 1e-10, 1e-2, 1e3]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_error_bound_holds_rounding_included(mdp, gamma, scale, tolerance):
     mdp = scaled(mdp, scale)
     V, Q = rational_optimum(mdp, Fraction(gamma))
@@ -547,7 +547,7 @@ def test_the_error_bound_holds_rounding_included(mdp, gamma, scale, tolerance):
 
 
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9), gammas | near_one)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_value_iteration_ends_on_a_cycle(reward, back, gamma):
     """Rewards that alternate leave the sweeps in a cycle of roundings, never within the tolerance."""
     found = exact.value_iteration(cycle(reward, back), gamma)
@@ -571,7 +571,7 @@ def test_a_long_way_with_a_gamma_near_one_is_found_by_policy_iteration():
 
 
 @given(worlds, st.integers(0, 12), gammas | st.just(1.0), st.integers(0, 1000), st.sampled_from([1e-9, 1.0, 1e9]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_returns_are_exact_but_for_rounding(mdp, steps, gamma, seed, scale):
     mdp = scaled(mdp, scale)
     policy = np.random.default_rng(seed).integers(mdp.actions, size=mdp.states)
@@ -593,7 +593,7 @@ def test_returns_are_exact_but_for_rounding(mdp, steps, gamma, seed, scale):
     gammas | near_one,
     st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_policys_value_is_exact_but_for_rounding(mdp, gamma, seed):
     policy = np.random.default_rng(seed).integers(mdp.actions, size=mdp.states)
     V = rational_value(mdp, policy.tolist(), Fraction(gamma))
@@ -960,7 +960,7 @@ def test_outcomes_and_starts_of_probability_zero_never_happen(total, monkeypatch
 
 
 @given(st.floats(0, 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_beliefs_are_probabilities_and_reading_is_consistent(confusion):
     desk = help_desk(confusion)
     assert desk.belief.sum(axis=1) == pytest.approx(np.ones(desk.mdp.states))

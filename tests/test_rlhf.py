@@ -235,7 +235,7 @@ def test_tables_of_pieces_are_tables_of_answers():
 # --- what is exact -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some.integers(0, 10**6), some.floats(0.05, 5), some.integers(2, 9))
 def test_no_policy_beats_the_optimum_and_none_is_above_the_frontier(seed, beta, answers):
     log_ref, rewards = table(4, answers, seed)
@@ -290,7 +290,7 @@ def test_equal_groups_by_enumeration(values):
 # --- losses and estimates ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(some.integers(2, 4), some.integers(0, 1000))
 def test_baselines_by_enumeration_of_all_groups(group, seed):
     """The mean over all groups, weighted by their probabilities, against the exact gradient."""
@@ -353,7 +353,7 @@ def test_dpo_on_all_preferences_ends_in_the_optimum():
     assert scores.grad.abs().max() < 1e-12
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(some.integers(0, 10**6))
 def test_the_three_estimates_of_kl(seed):
     """By summing over all answers: two means are right, two are never negative, and what their gradients are."""

@@ -25,7 +25,7 @@ from babyagi_lib.worlds import part_senses, part_sort, part_symbols
 from babyagi_lib.worlds.part_sort import PAYOFF, SHIPPED_CRACKED
 
 FREE = np.zeros(3)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 seeds = st.integers(0, 10_000)
 
 

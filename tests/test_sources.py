@@ -163,7 +163,7 @@ tag = st.sampled_from(["O", "B-PER", "B-LOC"])
 
 
 @given(st.lists(st.lists(st.tuples(word, tag), min_size=1, max_size=6), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_written_is_read_back(tmp_path_factory, corpus):
     assume(not all(w.isdigit() for sentence in corpus for w, _ in sentence))  # a column of numbers is refused as words
     path = tmp_path_factory.mktemp("conll") / "train.txt"
@@ -369,7 +369,7 @@ def test_a_hub_that_never_answers_keeps_no_program_waiting(monkeypatch):
 
 @pytest.mark.parametrize("pieces", ["WordPiece", "byte-level", "split first", "always", "first", "never"])
 @given(st.lists(st.sampled_from(["Anna", "sings", "doesn't", "3.5", "%", "(", "Basel", "Ölten", "a-b"]), min_size=1))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_words_become_the_same_pieces_as_their_text(tmp_path, pieces, words):
     if not (tmp_path / "config.json").is_file():
         small("Bert", tmp_path, pieces)
@@ -595,7 +595,7 @@ named = mentions.map(lambda found: [*(tag for part in found for tag in part), "B
 
 
 @given(st.tuples(*[st.lists(named, min_size=1, max_size=3)] * 3), st.booleans(), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_folder_and_hub_end_in_the_same_rows(tmp_path_factory, tags_of, iob1, as_text):
     """The same sentences, in IOB1 or IOB2, from files and from the hub, as numbers or as text."""
     splits = {
@@ -787,7 +787,7 @@ def test_the_manual_has_no_paragraph_in_both_parts():
     assert sum(map(len, text["train"])) > 250_000 and sum(map(len, text["valid"])) > 15_000
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.lists(st.sampled_from(["a b", "a  b", "c", "d\ne"]), max_size=6).map("\n\n".join), max_size=8))
 def test_every_paragraph_stays_exactly_once(documents):
     kept, repeated = without_repetitions(documents)

@@ -256,7 +256,7 @@ CHANGES = st.lists(st.tuples(st.sampled_from(["copy", "delete", "move", "unmark"
 MARKS = [{}, "x", {"grade_id": "q_update"}, {"grade_id": "unknown", "schema_version": 3}, {"schema_version": 0}]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES)
 def test_after_a_repair_every_check_is_there_once_and_nothing_else_is_lost(released, changes):
     _, right, assignment = released

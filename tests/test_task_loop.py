@@ -75,7 +75,7 @@ ARMS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ARMS, st.integers(0, 1000), st.sampled_from([0.5, 1.5, 3.0]), st.integers(1, 50))
 def test_every_task_is_executed_or_waiting_or_lost_and_the_budget_is_kept(mechanisms, seed, m, budget):
     found = run(m, seed, budget, **mechanisms)
@@ -169,7 +169,7 @@ def letters(texts):
 words = st.lists(st.text("abcdef", min_size=1, max_size=6), min_size=1, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(words, st.text("abcdef", min_size=1, max_size=6), st.integers(1, 15))
 def test_memory_recalls_the_most_similar_entries_once_each(texts, question, k):
     memory = Memory(letters)

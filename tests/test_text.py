@@ -37,7 +37,7 @@ sentences = st.lists(
 @example([(["x1" * 49], ["B-PER"])], 10)
 @example([([], [])], 10)
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_alignment_round_trip_is_exact(tokenizer, corpus, max_pieces):
     """A model that predicts every label right gives back every tag of every word, however it had to be cut."""
@@ -53,7 +53,7 @@ def test_alignment_round_trip_is_exact(tokenizer, corpus, max_pieces):
 
 @given(st.lists(st.lists(words, min_size=1, max_size=20), min_size=1, max_size=3))
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_encoding_without_tags_still_finds_every_word(tokenizer, corpus):
     encoded = wordpieces.encode(corpus, None, NAMES, tokenizer, 20)
@@ -74,7 +74,7 @@ logits = st.integers(1, 6).flatmap(
 
 
 @given(logits)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_best_valid_path_is_the_best_of_all_valid_paths(rows):
     """Against trying every one of the up to 15,625 sequences."""
     scores = np.array(rows)
@@ -167,7 +167,7 @@ def test_entities_are_seqevals(tags):
 
 
 @given(st.lists(tag_sequences.filter(len), min_size=1, max_size=6), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_scores_are_seqevals(gold, draw):
     predicted = [[draw.choice(NAMES) if draw.random() < 0.3 else tag for tag in tags] for tags in gold]
     found = iob2.score(gold, predicted)

@@ -17,7 +17,7 @@ from babyagi_lib.worlds import tool_tasks as tasks
 from babyagi_lib.worlds.calculator import calculate
 from babyagi_lib.worlds.tool_sandbox import Order, Sandbox, ToolError, World, after, call
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 WORLD = World(
     (Order(23, "Kim", "gear", 1250, "shipped", "Please ring."), Order(31, "Lee", "shaft", 4900, "lost")),
     (("notes/a.txt", "order 23"), ("notes/deep/b.txt", "é")),

@@ -536,7 +536,7 @@ def test_no_pictures(examples):
 
 
 @given(st.lists(st.integers(1, 60), max_size=300), st.integers(1, 400), st.integers(0, 5), st.integers(1, 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_example_is_in_exactly_one_batch(lengths, batch_tokens, seed, at_least):
     batches = grouped_batches(lengths, batch_tokens, seed, at_least)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
