@@ -30,8 +30,6 @@ def start(folder: Path, port: int, explore: float, say: Callable[[str], None]) -
     must_have("serve")
     if not 0 <= explore <= 1:
         raise CourseError(f"--explore is {explore}; expected a share from 0 to 1")
-    if not 0 <= port <= 65_535:
-        raise CourseError(f"--port is {port}; expected a number from 0 to 65535")
     import uvicorn
 
     from babyagi_lib.apps.bundle import BundleError
