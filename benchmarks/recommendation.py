@@ -57,6 +57,12 @@ def weights_for(found: implicit.Split, vectors: NDArray) -> dict[int, dict[str, 
     return best
 
 
+def gain_of_one(own: NDArray, others: NDArray) -> float:
+    """Mean over the wanted films: NDCG@10 of each as the only wanted film among `others`; equal scores share their places."""
+    place = 1 + (others > own[:, None]).sum(axis=1) + 0.5 * (others == own[:, None]).sum(axis=1)
+    return float(np.where(place <= 10, 1 / np.log2(1 + place), 0).mean())
+
+
 def one_day(films: Films, year: int, vectors: NDArray) -> tuple[dict, dict, dict]:
     """NDCG@10 of every user by ranker and length; the weights; and what sampling and cold films do."""
     log = (films.user, films.film, films.time, len(films.texts))
@@ -68,15 +74,16 @@ def one_day(films: Films, year: int, vectors: NDArray) -> tuple[dict, dict, dict
         for name, values in scores.items():
             reached[name, length] = ranking.ndcg(values, wanted)
     rng = np.random.default_rng(SEED)
-    for name, values in scores.items():  # after 30 films: each wanted film among 100 random others
-        found_at = []
+    for (
+        name,
+        values,
+    ) in scores.items():  # after 30 films: each wanted film by itself, among all others and among 100 of them
+        single = []
         for row, films_of in zip(values, found.histories, strict=True):
             there = np.flatnonzero(np.isfinite(row) & ~np.isin(np.arange(len(row)), films_of))
-            other = row[rng.choice(there, size=100)]
             own = row[films_of[LENGTHS[-1] :]]
-            place = 1 + (other > own[:, None]).sum(axis=1) + 0.5 * (other == own[:, None]).sum(axis=1)
-            found_at.append(np.where(place <= 10, 1 / np.log2(1 + place), 0).mean())
-        extra[name] = np.array(found_at)
+            single.append([gain_of_one(own, row[others]) for others in (there, rng.choice(there, 100, replace=False))])
+        extra[name] = np.array(single)
     cold = []
     for row, films_of in zip(scores["text"], found.histories, strict=True):
         new = np.flatnonzero((found.popular == 0) & np.isfinite(row))
@@ -84,7 +91,7 @@ def one_day(films: Films, year: int, vectors: NDArray) -> tuple[dict, dict, dict
         if own.any():
             cold.append((row[new[own]][:, None] > row[new[~own]]).mean())
     share = np.mean([(found.popular[films_of[LENGTHS[-1] :]] == 0).mean() for films_of in found.histories])
-    return reached, chosen, {"sampled": extra, "cold": np.array(cold), "share": share}
+    return reached, chosen, {"single": extra, "cold": np.array(cold), "share": share}
 
 
 def interval(values: NDArray) -> str:
@@ -114,6 +121,7 @@ def main(folder: str) -> None:
         {"name": "all three - recent popularity"}
         | {f"{n} films": interval(every["all three", n] - every[recent, n]) for n in LENGTHS}
     )
+    one_wanted = {name: np.concatenate([day[2]["single"][name] for day in days]) for name in days[0][2]["single"]}
     cold = np.concatenate([day[2]["cold"] for day in days])
     results.write(
         "recommendation",
@@ -129,8 +137,13 @@ def main(folder: str) -> None:
             str(year): {f"{name}, {n} films": round(float(v.mean()), 4) for (name, n), v in day[0].items()}
             for year, day in zip(YEARS, days, strict=True)
         },
-        sampled={
-            name: interval(np.concatenate([day[2]["sampled"][name] for day in days])) for name in days[0][2]["sampled"]
+        single={
+            name: dict(zip(("all others", "100 others"), map(interval, by_user.T), strict=True))
+            for name, by_user in one_wanted.items()
+        },
+        single_differences={
+            among: interval(one_wanted["EASE"][:, at] - one_wanted[implicit.NAMES["popular"]][:, at])
+            for at, among in enumerate(("all others", "100 others"))
         },
         cold={
             "share of what is wanted": round(float(np.mean([d[2]["share"] for d in days])), 3),

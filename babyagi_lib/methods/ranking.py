@@ -12,7 +12,10 @@ from babyagi_lib.basics.arguments import check_whole
 
 
 def discounts(count: int) -> NDArray[np.float64]:
-    """1 / log2(position + 1) for the positions 1 to `count` (Järvelin and Kekäläinen 2002), (count,)."""
+    """1 / log2(position + 1) for the positions 1 to `count`, (count,).
+
+    The usual discount today. Järvelin and Kekäläinen (2002), who proposed DCG, divide by log2(position) from position 2 on.
+    """
     check_whole("count", count, 1)
     return 1 / np.log2(np.arange(2, count + 2))
 

@@ -120,7 +120,16 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
 
 def load_teams() -> dict[str, str]:
     """For each category of support_intents, the team of the help desk that answers it."""
+    return _of_each_category("team")
+
+
+def load_meanings() -> dict[str, str]:
+    """For each category of support_intents, what a customer of it wants, in a few words."""
+    return _of_each_category("meaning")
+
+
+def _of_each_category(column: str) -> dict[str, str]:
     folder = data_folder() / "support_intents"
     check_manifest(folder)
     with (folder / "intents.csv").open(encoding="utf-8", newline="") as file:
-        return {row["category"]: row["team"] for row in csv.DictReader(file)}
+        return {row["category"]: row[column] for row in csv.DictReader(file)}
