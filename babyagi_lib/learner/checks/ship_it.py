@@ -324,7 +324,10 @@ WAIT_MISTAKES: list[tuple[str, Callable[[Line], Values]]] = [
         "divide by 1 minus the load, not by the load.",
         lambda c: c.right * (1 - c.load) / c.load,
     ),
-    ("divide by 1 minus the load: without it, the wait does not grow when the server gets busy.", lambda c: c.right * (1 - c.load)),
+    (
+        "divide by 1 minus the load: without it, the wait does not grow when the server gets busy.",
+        lambda c: c.right * (1 - c.load),
+    ),
     (
         "take the mean of the squares over the requests, not their sum.",
         lambda c: c.right * len(c.services),
