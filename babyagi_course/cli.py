@@ -172,6 +172,21 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def desk(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for a free one.")] = 8015,
+    explore: Annotated[float, typer.Option(help="Share of decisions drawn at random, from 0 to 1.")] = 0.1,
+    folder: Annotated[Path, typer.Option(help="Folder for the agent and the conversations.")] = BUILD / "desk",
+) -> None:
+    """Start the help desk of lesson 15 for a browser.
+
+    It prints the address for customers, and the one for colleagues with their key.
+    """
+    from babyagi_course import desk as desks
+
+    desks.start(folder, port, explore, typer.echo)
+
+
 def _say_of_links(found: Course) -> None:
     """Say which links lead nowhere because the course has no address yet."""
     from babyagi_course import links as linking

@@ -39,8 +39,8 @@ class Costs:
         ValueError: a cost is negative or not finite, or `shown` is not a whole number of at least 1.
     """
 
-    wrong: float = 10.0
-    ask: float = 1.0
+    wrong: float = 8.0
+    ask: float = 2.0
     hand_over: float = 3.0
     shown: int = 3
 

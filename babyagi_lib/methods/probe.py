@@ -95,7 +95,7 @@ def out_of_fold_logits(
     vectors, labels = _checked(vectors, labels)
     names, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
-        raise ValueError(f"{names[counts.argmin()]!r} has one example; a class needs two or more to leave one out")
+        raise ValueError(f"{str(names[counts.argmin()])!r} has one example; a class needs two or more to leave one out")
     rng = np.random.default_rng(stream_seed("folds of the probe", seed))
     fold = np.empty(len(labels), dtype=int)
     for name in names:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from babyagi_lib.basics.arguments import check_number
 from babyagi_lib.basics.streams import stream_seed
-from babyagi_lib.methods.decisions import ANSWER, ASK, HAND_OVER, Costs, bayes
+from babyagi_lib.methods.decisions import Costs, act_costs, bayes
 
 
 def propensities(probabilities: ArrayLike, costs: Costs, outside: int | None, explore: float) -> NDArray:
@@ -41,22 +41,16 @@ def draw(row: ArrayLike, purpose: str, seed: int) -> int:
 
 
 def reward(act: int, well: bool, costs: Costs) -> float:
-    """Minus what an act has cost.
+    """Minus what an act has cost: its expected cost for somebody who knows whether it went well.
 
     Args:
         act: ANSWER, ASK or HAND_OVER.
         well: the answer helped, or the customer found what it is about among those that were shown.
         costs: of the acts.
     """
-    if act == HAND_OVER:
-        return -costs.hand_over
-    if act == ASK:
-        return -costs.ask - (0 if well else costs.hand_over)
-    if act == ANSWER:
-        return -0.0 if well else -costs.wrong
-    raise ValueError(f"there is no act {act!r}")
+    return 0.0 - float(act_costs(float(well), float(well), costs)[act])
 
 
 def lowest_reward(costs: Costs) -> float:
     """The least that an act can earn; the most is 0. A betting gate must know it."""
-    return -max(costs.wrong, costs.ask + costs.hand_over, costs.hand_over)
+    return -float(act_costs(0.0, 0.0, costs).max())
