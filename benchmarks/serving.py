@@ -271,7 +271,9 @@ def servers(folder: Path, texts: list[str], expected: list[str]) -> tuple[list[d
     for most, wait in ((1, 0.0), (16, 0.0), (16, 0.005)):
         with running("torch", folder, most, wait) as port:
             for clients in (1, 16):
-                batches.append({"most": most, "wait_ms": wait * 1e3, **measured(port, clients)})
+                batches.append(
+                    {"name": "torch float32", "most": most, "wait_ms": wait * 1e3, **measured(port, clients)}
+                )
                 print(batches[-1], flush=True)
     return rows, batches
 
@@ -504,10 +506,10 @@ def checklists(folder: Path) -> list[dict]:
             checklist.desk_service,
             {"log": lambda: decisions(store), "bundle": folder / "bundle"},
         ),
-        "the server of a classifier": ("limited", checklist.classifier_service, {"bundle": folder / "bundle"}),
-        "a careless service": (None, checklist.desk_service, {}),
+        "classifier": ("limited", checklist.classifier_service, {"bundle": folder / "bundle"}),
+        "careless": (None, checklist.desk_service, {}),
     }
-    rows = []
+    rows: dict[str, dict] = {}
     for name, (kind, service, known) in tried.items():
         port = free_port()
         served = (
@@ -524,8 +526,11 @@ def checklists(folder: Path) -> list[dict]:
         processes[-1].kill()
         processes[-1].wait()
         print(f"{name}\n{checklist.table(found)}", flush=True)
-        rows += [{"service": name, "name": one.name, "passed": one.passed, "line": one.line} for one in found]
-    return rows
+        words = {True: "yes", False: "NO", None: "-"}
+        for one in found:
+            rows.setdefault(one.name, {"check": one.name})[name] = words[one.passed]
+            rows[one.name][f"{name}: seen"] = one.line
+    return list(rows.values())
 
 
 # --- all ------------------------------------------------------------------------------------------------------------
