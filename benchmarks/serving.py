@@ -32,14 +32,15 @@ import results
 import torch
 
 from babyagi_course.measured import Aim
-from babyagi_lib.apps import bundle, devices, onnx_export, queueing, search
-from babyagi_lib.apps.classifier import Served, TextClassifier, fit_classifier
+from babyagi_lib.apps import bundle, checklist, devices, onnx_export, queueing, search
+from babyagi_lib.apps.classifier import Served, TextClassifier, encode, fit_classifier
+from babyagi_lib.apps.desk.server import Settings, create
 from babyagi_lib.apps.model_server import make_app
 from babyagi_lib.apps.web import Limits
 from babyagi_lib.basics.intervals import Interval, over_seeds
 from babyagi_lib.basics.streams import stream_seed
 from babyagi_lib.methods.fewshot import PROBE_C, draw_shots
-from babyagi_lib.methods.probe import fit_probe, softmax
+from babyagi_lib.methods.probe import Probe, fit_probe, softmax
 from babyagi_lib.sources.encoders import load_encoder
 from babyagi_lib.sources.messages import load_intents
 
@@ -47,8 +48,8 @@ COSTS = {"wrong": 8.0, "ask": 2.0, "hand over": 3.0}
 TOGETHER = 32
 REQUESTS, CLIENTS = 200, 8
 LOADS, ARRIVALS = (0.3, 0.5, 0.7), 400
-DRAWS, SHOTS, TRIALS = 12, 5, 30  # searches on 24 intents x 5 messages
-EQUAL, SPLITS = 10, 40  # candidates that are equally good; how often they are compared
+DRAWS, SHOTS, TRIALS = 10, 5, 25  # searches on 24 intents x 5 messages
+EQUAL, SPLITS = 10, 30  # candidates that are equally good; how often they are compared
 SPACE = {"C": (0.01, 1000.0, "log"), "centred": [False, True], "mixed": (0.0, 1.0)}
 DEFAULT = {"C": PROBE_C, "centred": False, "mixed": 0.0}
 PLAN_TRIALS = 40  # of the search in several processes
@@ -75,7 +76,7 @@ def older_export(classifier: TextClassifier, path: Path) -> Path:
             classifier.scorer,
             classifier.pieces(onnx_export.EXAMPLE),
             str(path),
-            input_names=onnx_export.INPUTS,
+            input_names=list(onnx_export.INPUTS),
             output_names=[onnx_export.OUTPUT],
             dynamic_axes=axes,
             dynamo=False,
@@ -103,9 +104,7 @@ def forms(folder: Path, classifier: TextClassifier) -> Iterator[tuple[str, Serve
         yield name, *graph(onnx_export.quantize(path, target, per_channel=per_channel))
 
 
-def probe_of(classifier: TextClassifier) -> onnx_export.Served:
-    from babyagi_lib.methods.probe import Probe
-
+def probe_of(classifier: TextClassifier) -> Probe:
     head = classifier.scorer.head
     weights = head.weight.detach().numpy().T.astype(float), head.bias.detach().numpy().astype(float)
     return Probe(classifier.names, *weights, classifier.temperature)
@@ -149,7 +148,8 @@ def serve(kind: str, folder: Path, port: int, most: int, wait: float) -> None:
     import uvicorn
 
     torch.set_num_threads(1)
-    classifier = bundle.load_bundle(folder / "bundle").classifier
+    saved = bundle.load_bundle(folder / "bundle")
+    classifier = saved.classifier
     predict = classifier.probabilities
     if kind in ("float32", "int8-channel"):
         path = folder / f"{kind}.onnx"
@@ -157,7 +157,12 @@ def serve(kind: str, folder: Path, port: int, most: int, wait: float) -> None:
         predict = graph.probabilities
     elif kind == "pipeline":
         predict = by_pipeline(classifier)
-    app = make_app(predict, classifier.names, most=most, wait=wait, limits=Limits(rate=5000, burst=5000))
+    if kind == "desk":
+        app = create(classifier, folder / "desk.sqlite", Settings(explore=0.1), version=saved.fingerprint[:12])
+    else:
+        limits = Limits() if kind == "limited" else Limits(rate=5000, burst=5000)
+        about = {"fingerprint": saved.fingerprint}
+        app = make_app(predict, classifier.names, about=about, most=most, wait=wait, limits=limits)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_keep_alive=60)
 
 
@@ -177,25 +182,35 @@ def by_pipeline(classifier: TextClassifier) -> Callable[[list[str]], np.ndarray]
 
 @contextmanager
 def running(kind: str, folder: Path, most: int = 1, wait: float = 0.0) -> Iterator[int]:
-    """A server in a process of its own, at a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, __file__, "--serve", kind, str(folder), str(port), str(most), str(wait)]
-    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    """A server in a process of its own, at a free port, ready to answer."""
+    port = free_port()
+    process = start([__file__, "--serve", kind, str(folder), str(port), str(most), str(wait)], port)
     try:
-        for _ in range(600):
-            try:
-                ask(http.client.HTTPConnection("127.0.0.1", port, timeout=10), ["hello"])
-                break
-            except OSError:
-                if process.poll() is not None:
-                    raise RuntimeError(f"the server {kind!r} ended") from None
-                time.sleep(0.1)
         yield port
     finally:
-        process.terminate()
-        process.wait(20)
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def start(arguments: list[str], port: int) -> subprocess.Popen:
+    """Start a Python program, and wait until it listens."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL)
+    for _ in range(1200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return process
+        except OSError:
+            if process.poll() is not None:
+                raise RuntimeError(f"{arguments} ended") from None
+            time.sleep(0.1)
+    raise RuntimeError(f"{arguments} does not listen")
 
 
 def ask(connection: http.client.HTTPConnection, texts: list[str]) -> list[str]:
@@ -253,13 +268,13 @@ def servers(folder: Path, texts: list[str], expected: list[str]) -> tuple[list[d
             for clients in (1, CLIENTS):
                 rows.append({"name": name, **measured(port, clients)})
                 print(rows[-1], flush=True)
-    for kind in ("torch", "float32"):
-        for most, wait in ((1, 0.0), (16, 0.0), (16, 0.005)):
-            with running(kind, folder, most, wait) as port:
-                for clients in (1, 16):
-                    row = {"name": kind, "most": most, "wait_ms": wait * 1e3, **measured(port, clients)}
-                    batches.append(row)
-                    print(row, flush=True)
+    for most, wait in ((1, 0.0), (16, 0.0), (16, 0.005)):
+        with running("torch", folder, most, wait) as port:
+            for clients in (1, 16):
+                batches.append(
+                    {"name": "torch float32", "most": most, "wait_ms": wait * 1e3, **measured(port, clients)}
+                )
+                print(batches[-1], flush=True)
     return rows, batches
 
 
@@ -476,6 +491,48 @@ def launcher(name: str, *arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name(name)), *arguments]
 
 
+# --- the checklist --------------------------------------------------------------------------------------------------
+
+
+def checklists(folder: Path) -> list[dict]:
+    """Every point, for the help desk, the server of a classifier, and the careless service of the tests."""
+    from babyagi_lib.apps.desk.log import decisions
+
+    store = folder / "desk.sqlite"
+    careless = [str(Path(__file__).parents[1] / "tests" / "checked_server.py"), "careless"]
+    tried = {
+        "the help desk": (
+            "desk",
+            checklist.desk_service,
+            {"log": lambda: decisions(store), "bundle": folder / "bundle"},
+        ),
+        "classifier": ("limited", checklist.classifier_service, {"bundle": folder / "bundle"}),
+        "careless": (None, checklist.desk_service, {}),
+    }
+    rows: dict[str, dict] = {}
+    for name, (kind, service, known) in tried.items():
+        port = free_port()
+        served = (
+            [__file__, "--serve", str(kind), str(folder), str(port), "1", "0"] if kind else [*careless, str(port), ""]
+        )
+        processes = [start(served, port)]
+
+        def restart(processes: list = processes, served: list = served, port: int = port) -> None:
+            processes[-1].kill()
+            processes[-1].wait()
+            processes.append(start(served, port))
+
+        found = checklist.check_service(service(f"http://127.0.0.1:{port}"), restart=restart, **known)
+        processes[-1].kill()
+        processes[-1].wait()
+        print(f"{name}\n{checklist.table(found)}", flush=True)
+        words = {True: "yes", False: "NO", None: "-"}
+        for one in found:
+            rows.setdefault(one.name, {"check": one.name})[name] = words[one.passed]
+            rows[one.name][f"{name}: seen"] = one.line
+    return list(rows.values())
+
+
 # --- all ------------------------------------------------------------------------------------------------------------
 
 
@@ -559,14 +616,12 @@ def main() -> None:
         found = {"variants": variants(folder, classifier, texts["test"], truth)}
         found["server"], found["batching"] = servers(folder, texts["test"], expected)
         found["waiting"] = waiting(folder, texts["test"])
-        # Vectors in float32, as the classifier has them.
-        from babyagi_lib.apps.classifier import encode
-
         data = {split: (encode(encoder, tokenizer, texts[split]), labels[split]) for split in ("train", "test")}
         found["search"] = searches(folder, data["train"], data["test"])
         found["curse"] = winners_curse(data["train"])
         found["processes"] = several_processes(folder, given.postgresql)
         found["devices"] = several_devices(folder)
+        found["checklist"] = checklists(folder)
     results.write(
         "serving",
         title="A classifier, exported and served",
