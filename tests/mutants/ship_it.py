@@ -6,6 +6,7 @@ import statistics
 import numpy as np
 import torch
 
+from babyagi_lib.apps.onnx_export import paired_interval
 from babyagi_lib.learner.checks import ship_it as checks
 from babyagi_lib.models.heads import mean_pool
 
@@ -75,6 +76,23 @@ def only_differing(one, other):
     return around(np.mean(other) - np.mean(one), 1.96 * gains.std() / root(gains))
 
 
+def ends_around_zero(one, other):
+    gain, low, high = interval(one, other)
+    return gain, low - gain, high - gain
+
+
+def ends_of_two_intervals(one, other):
+    """What a reader does who has two accuracies with their error bars."""
+    bars = [1.96 * right.std() / root(right) for right in (one, other)]
+    gain = other.mean() - one.mean()
+    return gain, gain - sum(bars), gain + sum(bars)
+
+
+def resampled(one, other):
+    draw = np.random.default_rng(0)
+    return draw.choice(gains_of(one, other), (500, len(one))).mean(axis=1)
+
+
 PAIRS = [
     (
         lambda a, b: around(b.mean() - a.mean(), 1.96 * np.sqrt((a.var() + b.var()) / len(a))),
@@ -96,6 +114,14 @@ PAIRS = [
     (lambda a, b: np.array(interval(a, b))[[1, 0, 2]], "yours is low, estimate, high"),
     (lambda a, b: np.array(interval(a, b))[[0, 2, 1]], "the two ends are swapped"),
     (lambda a, b: np.maximum(interval(a, b), 0), "do not cut the interval off at 0"),
+    (ends_around_zero, "not around the gain"),
+    (ends_of_two_intervals, "the ends of two separate intervals"),
+    (lambda a, b: around(gains_of(a, b).mean(), 1.96 * np.sqrt(np.mean(a != b)) / root(a)), "minus the square of the"),
+    (lambda a, b: around(gains_of(a, b).mean(), 2 * gains_of(a, b).std() / root(a)), "2 is a rounded 1.96"),
+    (lambda a, b: around(gains_of(a, b).mean(), 2.576 * gains_of(a, b).std() / root(a)), "an interval of 99%"),
+    (lambda a, b: around(gains_of(a, b).mean(), 1.96 * gains_of(a, b).std() / root(a[1:])), "yours divides by n - 1"),
+    (lambda a, b: tuple(paired_interval(a, b)), "as the library does"),
+    (lambda a, b: np.quantile(resampled(a, b), [0.5, 0.025, 0.975]), "this is not what the formula says"),
     (lambda a, b: np.round(interval(a, b), 2), "you round to 2 decimals"),
     (lambda a, b: interval(a, b)[0], "three numbers"),
     (lambda a, b: np.array(interval(a, b)) * 100, "this is not what the formula says"),
@@ -165,6 +191,9 @@ POOLS = [
     (lambda s, m: (s * m[:, :, None]).sum(axis=1), "this is the sum over the pieces"),
     (lambda s, m: s[:, 0], "the first place alone (CLS)"),
     (from_the_left, "the padding can be on the left"),
+    (lambda s, m: np.stack([r[-k.sum() :].mean(0) for r, k in zip(s, m, strict=True)]), "padding can be on the right"),
+    (lambda s, m: (s * m[:, :, None]).sum(axis=1) / m.sum(), "the number of the whole batch"),
+    (lambda s, m: (s * m[:, :, None]).max(axis=1), "this is not what the formula says"),
     (lambda s, m: pooled(s, m) * np.sqrt(m.sum(axis=1, keepdims=True)), "not by its square root"),
     (lambda s, m: np.where(m[:, :, None] == 1, s, -np.inf).max(axis=1), "the largest state"),
     (lambda s, m: np.stack([r[k == 1][-1] for r, k in zip(s, m, strict=True)]), "the last piece"),
@@ -251,18 +280,23 @@ WAITS = [
     (times(lambda w, r, s: 2 * w), "the factor 2"),
     (times(lambda w, r, s: w + s.mean()), "it contains the service"),
     (lambda r, s: r * s.var() / (2 * (1 - r * s.mean())), "you use the variance"),
+    (times(lambda w, r, s: r * (s**2).mean() / 2 * (1 - r * s.mean())), "multiplies by b"),
+    (times(lambda w, r, s: w / (1 - r * s.mean())), "once, not twice"),
+    (times(lambda w, r, s: r * (s.var(ddof=1) + s.mean() ** 2) / (2 * (1 - r * s.mean()))), "divides by n - 1"),
+    (times(lambda w, r, s: 1 / (1 / s.mean() - r)), "time until the answer where"),
+    (lambda r, s: -math.inf if r * s.mean() >= 1 else wait(r, s), "grows without end"),
     (times(lambda w, r, s: r * w), "Little's law"),
     (times(lambda w, r, s: w / r), "the rate is missing"),
     (lambda r, s: (s**2).mean() / (2 * s.mean()), "not by the load"),
     (lambda r, s: r * (s**2).mean() / 2, "does not grow when the server gets busy"),
     (times(lambda w, r, s: w * len(s)), "not their sum"),
     (lambda r, s: r * (s**2).mean() / (2 * (1 - r)), "you use the rate alone"),
-    (lambda r, s: r * np.sqrt((s**2).mean()) / (2 * (1 - r * s.mean())), "root mean square"),
+    (lambda r, s: r * np.sqrt((s**2).mean()) / (2 * (1 - r * s.mean())), "take no root"),
     (lambda r, s: r * s.mean(), "this is the load"),
     (times(lambda w, r, s: w / (r * s.mean())), "those requests that wait at all"),
     (never_infinite, "grows without end"),
     (lambda r, s: max(wait(r, s), 0) if r * s.mean() < 1 else 1e9, "grows without end"),
-    (times(lambda w, r, s: 1000 * w), "this is not what the formula says"),
+    (times(lambda w, r, s: 1000 * w), "yours are milliseconds"),
     (times(lambda w, r, s: round(w, 2)), "you round to 2 decimals"),
     (lambda r, s: s, "one number, the mean wait"),
     (changes_the_times, "changes the service times"),

@@ -71,6 +71,14 @@ def _independent(c: Pair) -> float:
     return Z * math.sqrt((c.one.var() + c.other.var()) / len(c.one))
 
 
+def _with_half_pairs(c: Pair) -> Values:
+    """The library's interval (Agresti and Min): half a message more of each of the four kinds of pair."""
+    number = len(c.one) + 2
+    middle = c.gains.sum() / number
+    half = Z * math.sqrt(((c.gains**2).sum() + 1) / number - middle**2) / math.sqrt(number)
+    return np.array([c.gains.mean(), middle - half, middle + half])
+
+
 PAIR_MISTAKES: list[tuple[str, Callable[[Pair], Values]]] = [
     (
         "your interval treats the two models as if they had answered different messages. Take the difference of each "
@@ -122,6 +130,23 @@ PAIR_MISTAKES: list[tuple[str, Callable[[Pair], Values]]] = [
         "return the estimate and the two ends; you return the half width where the low end belongs.",
         lambda c: np.array([c.gains.mean(), c.half, c.gains.mean() + c.half]),
     ),
+    (
+        "add the half width to the gain and subtract it; your ends lie around 0, not around the gain.",
+        lambda c: np.array([c.gains.mean(), -c.half, c.half]),
+    ),
+    (
+        "you subtract the ends of two separate intervals, as if both models were unlucky in opposite ways on the same "
+        "messages. Take the difference of each message first, then its standard deviation.",
+        lambda c: c.around(Z * (c.one.std() + c.other.std()) / math.sqrt(len(c.one))),
+    ),
+    (
+        "the square of the mean difference is missing in your variance: it is the mean of the squares minus the square "
+        "of the mean.",
+        lambda c: c.around(Z * math.sqrt((c.gains**2).mean() / len(c.one))),
+    ),
+    ("2 is a rounded 1.96; use 1.96 for 95%.", lambda c: c.around(c.half * 2 / Z)),
+    ("2.576 belongs to an interval of 99%; for 95% it is 1.96.", lambda c: c.around(c.half * 2.576 / Z)),
+    ("you add something to the counts, as the library does; asked here is the plain formula.", _with_half_pairs),
     ("the order is estimate, low end, high end; yours is low, estimate, high.", lambda c: c.right[[1, 0, 2]]),
     ("the order is estimate, low end, high end; yours begins with the ends.", lambda c: c.right[[1, 2, 0]]),
     ("the two ends are swapped: the low end comes first.", lambda c: c.right[[0, 2, 1]]),
@@ -173,6 +198,10 @@ class Padded:
         """As if the padding were always behind the text."""
         return np.stack([s[: int(n)].mean(axis=0) for s, n in zip(self.states, self.counts[:, 0], strict=True)])
 
+    def from_the_right(self) -> Values:
+        """As if the padding were always before the text."""
+        return np.stack([s[-int(n) :].mean(axis=0) for s, n in zip(self.states, self.counts[:, 0], strict=True)])
+
     def at_real(self, choose: Callable[[Values], Values]) -> Values:
         """A function of the states of each text without its padding."""
         return np.stack([choose(s[m == 1]) for s, m in zip(self.states, self.mask, strict=True)])
@@ -213,6 +242,14 @@ POOL_MISTAKES: list[tuple[str, Callable[[Padded], Values]]] = [
     (
         "the padding can be on the left, too: use the mask, not only how many ones it has.",
         lambda c: c.from_the_left(),
+    ),
+    (
+        "the padding can be on the right, too: use the mask, not only how many ones it has.",
+        lambda c: c.from_the_right(),
+    ),
+    (
+        "divide each text by its own number of pieces; you divide by the number of the whole batch.",
+        lambda c: c.weighted(c.mask / c.counts.sum()),
     ),
     (
         "divide by the number of pieces, not by its square root.",
@@ -318,6 +355,21 @@ WAIT_MISTAKES: list[tuple[str, Callable[[Line], Values]]] = [
         "use the mean of the squares; you use the variance, which leaves out the square of the mean.",
         lambda c: c.rate * c.services.var() / (2 * (1 - c.load)),
     ),
+    (
+        "`a / 2 * b` multiplies by b: put parentheses around `2 * (1 - load)`.",
+        lambda c: c.rate * (c.services**2).mean() / 2 * (1 - c.load),
+    ),
+    ("divide by 1 minus the load once, not twice.", lambda c: c.right / (1 - c.load)),
+    (
+        "your variance divides by n - 1; take the mean of the squares of these service times, which divides by n.",
+        lambda c: c.rate * (c.services.var(ddof=1) + c.services.mean() ** 2) / (2 * (1 - c.load)),
+    ),
+    (
+        "this is the time until the answer where the service times are exponential (M/M/1). Asked is the wait before "
+        "the service, for any service times.",
+        lambda c: c.services.mean() / (1 - c.load),
+    ),
+    ("return seconds; yours are milliseconds.", lambda c: 1000 * c.right),
     ("this is how many requests wait (Little's law): divide by the rate for the time.", lambda c: c.rate * c.right),
     ("the rate is missing in the numerator.", lambda c: c.right / c.rate),
     (
@@ -337,8 +389,7 @@ WAIT_MISTAKES: list[tuple[str, Callable[[Line], Values]]] = [
         lambda c: c.rate * (c.services**2).mean() / (2 * (1 - c.rate)),
     ),
     (
-        "take the root of nothing here: this is the formula with the root mean square in place of the mean of the "
-        "squares.",
+        "take no root: your numerator has the root of the mean square, the formula has the mean of the squares.",
         lambda c: c.rate * np.sqrt((c.services**2).mean()) / (2 * (1 - c.load)),
     ),
     ("this is the load, not the wait.", lambda c: np.array(c.load)),
