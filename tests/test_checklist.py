@@ -14,7 +14,6 @@ pytest.importorskip("uvicorn", reason="no uvicorn here: the extra serve brings i
 
 from babyagi_lib.agents.decisions import Decision
 from babyagi_lib.apps import checklist
-from babyagi_lib.apps.bundle import save_bundle
 from babyagi_lib.apps.desk.log import decisions
 
 HERE = Path(__file__).parent
@@ -100,33 +99,6 @@ def test_a_careless_service_fails_every_point_that_was_tried(running):
         "errors tell nothing of the program": "with traces",
     }.items():
         assert seen in found[name].line, found[name]
-
-
-class Fake(checklist.Client):
-    """A client whose service answers always the same."""
-
-    def __init__(self, answer):
-        super().__init__("http://nowhere")
-        self.answer = answer
-
-    def ask(self, method, path, body=None, **headers):
-        return self.answer
-
-
-def test_a_bundle_with_another_fingerprint_than_the_service_names_is_noticed(tmp_path, tokenizer):
-    from conftest import tiny_encoder
-    from test_serving import random_probe
-
-    from babyagi_lib.apps.classifier import TextClassifier
-
-    classifier = TextClassifier(tiny_encoder().eval(), tokenizer, random_probe())
-    saved = save_bundle(tmp_path / "b", classifier, costs={}, card={"Purpose": "a test"})
-    right, wrong = (checklist.Answer(200, (), text) for text in (saved.fingerprint[:12], "other"))
-    assert checklist._hashes(Fake(right), saved.folder).passed
-    assert not checklist._hashes(Fake(wrong), saved.folder).passed
-    (saved.folder / "CARD.md").write_text("better", encoding="utf-8")
-    finding = checklist._hashes(Fake(right), saved.folder)
-    assert not finding.passed and "CARD.md was changed" in finding.line
 
 
 def test_a_log_without_propensities_does_not_pass():

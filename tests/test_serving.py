@@ -15,7 +15,7 @@ from conftest import tiny_encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babyagi_lib.apps import bundle, devices, packages, web
+from babyagi_lib.apps import bundle, checklist, devices, packages, web
 from babyagi_lib.apps import onnx_export as onnx
 from babyagi_lib.apps.classifier import TextClassifier, encode, fit_classifier
 from babyagi_lib.apps.model_server import LONGEST, MOST_TEXTS, Batcher, make_app
@@ -200,6 +200,26 @@ def test_a_bundle_is_written_whole_or_not_at_all(classifier, saved, tmp_path, mo
         with pytest.raises(ValueError, match=r"cost|card"):
             bundle.save_bundle(tmp_path / "new", classifier, costs=costs, card=card)
     assert not (tmp_path / "new").exists()
+
+
+class Fake(checklist.Client):
+    """A client whose service answers always the same."""
+
+    def __init__(self, answer):
+        super().__init__("http://nowhere")
+        self.answer = answer
+
+    def ask(self, method, path, body=None, **headers):
+        return self.answer
+
+
+def test_the_checklist_notices_another_bundle_than_the_service_names(saved):
+    right, wrong = (checklist.Answer(200, (), text) for text in (saved.fingerprint[:12], "other"))
+    assert checklist._hashes(Fake(right), saved.folder).passed
+    assert not checklist._hashes(Fake(wrong), saved.folder).passed
+    (saved.folder / "CARD.md").write_text("better", encoding="utf-8")
+    finding = checklist._hashes(Fake(right), saved.folder)
+    assert not finding.passed and "CARD.md was changed" in finding.line
 
 
 # --- another form of the same -----------------------------------------------------------------------------------

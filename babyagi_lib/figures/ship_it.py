@@ -5,7 +5,7 @@ Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -134,8 +134,8 @@ def alarms(paths: Mapping[str, NDArray], threshold: float, fault_at: int) -> Non
         described.append(f"{name}: " + (f"alarm at message {end}" if len(over) else "no alarm"))
     axis.axhline(threshold, color=plt.rcParams["text.color"], linestyle="--", linewidth=1)
     axis.axvline(fault_at, color=GREY, linewidth=1)
-    axis.annotate("fault", (fault_at, threshold), textcoords="offset points", xytext=(4, 5), fontsize=9)
-    axis.set(xlabel="message", ylabel="sum of the chart", ylim=(0, threshold * 1.2))
+    axis.annotate("fault", (fault_at, threshold), textcoords="offset points", xytext=(-4, 5), fontsize=9, ha="right")
+    axis.set(xlabel="message", ylabel="sum of the chart", ylim=(0, threshold * 1.25))
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     plain(axis)
     show(
@@ -143,21 +143,3 @@ def alarms(paths: Mapping[str, NDArray], threshold: float, fault_at: int) -> Non
         f"The sum of a control chart on messages handed over, with its threshold {threshold:g}; faults begin at message "
         f"{fault_at}. {'; '.join(described)}.",
     )
-
-
-def measured_waits(rows: Sequence[Mapping[str, float]]) -> None:
-    """Mean wait of a real server against the load, beside the exact value for its service times.
-
-    Args:
-        rows: `load`, `theory` and `measured` (both in ms).
-    """
-    figure, axis = plt.subplots(figsize=(5.6, 3.2), constrained_layout=True)
-    load, theory, measured = (np.array([row[name] for row in rows]) for name in ("load", "theory", "measured"))
-    axis.plot(load, theory, "-", color=BLUE, linewidth=2, label="Pollaczek-Khinchine")
-    axis.plot(load, measured, "o", color=ORANGE, markersize=7, label="measured")
-    axis.set(xlabel="load", ylabel="mean wait, ms", ylim=(0, None))
-    axis.xaxis.set_major_formatter(PercentFormatter(1))
-    axis.legend(frameon=False, fontsize=9)
-    plain(axis)
-    told = "; ".join(f"load {a:.0%}: {b:.1f} and {c:.1f}" for a, b, c in zip(load, theory, measured, strict=True))
-    show(figure, f"Mean wait in ms by the formula and measured. {told}.")
