@@ -258,7 +258,7 @@ def servers(folder: Path, texts: list[str], expected: list[str]) -> tuple[list[d
     def measured(port: int, clients: int) -> dict:
         closed_loop(port, asked[:20], clients)
         labels, taken, whole = closed_loop(port, asked, clients)
-        p50, p99 = np.quantile(taken, (0.5, 0.99)) * 1e3
+        p50, p99 = (float(part) * 1e3 for part in np.quantile(taken, (0.5, 0.99)))
         same = sum(a == b for a, b in zip(labels, right, strict=True))
         speed = {"rps": round(len(asked) / whole, 1), "p50": round(p50, 1), "p99": round(p99, 1)}
         return {"clients": clients, **speed, "same": same, "of": len(asked)}
@@ -540,32 +540,36 @@ def rounded(found: Interval) -> list[float]:
     return [round(float(part), 4) for part in found]
 
 
-def conclusions(result: dict) -> dict:
+def aims(result: dict) -> list[Aim]:
     rows = {(row["name"], row["clients"]): row for row in result["server"]}
-    ours, theirs = rows["ours, torch float32", 1], rows["transformers' pipeline", 1]
-    forms = {row["name"]: row for row in result["variants"]}
-    graph, reference = forms["ONNX float32"], forms["torch float32"]
-    aims = [
+    ours, theirs = rows["ours, ONNX float32", 1], rows["transformers' pipeline", 1]
+    variants = results.by_name({"runs": result["variants"]})
+    graph, reference = variants["ONNX float32"], variants["torch float32"]
+    return [
         Aim(
-            "serving a classifier, one client",
+            "serving a classifier, one client, requests/s, p99",
             "transformers' pipeline behind the same FastAPI",
-            f"{theirs['rps']:.0f} requests/s, p99 {theirs['p99']:.0f} ms",
-            f"{ours['rps']:.0f} requests/s, p99 {ours['p99']:.0f} ms",
+            f"{theirs['rps']:.0f}, {theirs['p99']:.0f} ms",
+            f"{ours['rps']:.0f}, {ours['p99']:.0f} ms",
             results.times(ours["rps"] / theirs["rps"]),
-            "at least as fast, the same answers",
-            ours["rps"] >= theirs["rps"] and ours["same"] == ours["of"],
+            "1.2×, the same answers",
+            ours["rps"] >= 1.2 * theirs["rps"] and ours["same"] == ours["of"],
+            "Both tokenize and speak HTTP in Python, which takes a part of the time that no graph makes shorter.",
         ),
         Aim(
-            "one message on one thread, exported to ONNX",
+            "a classifier as an ONNX graph, one message on one thread",
             "torch, float32",
             f"{reference['alone_ms']:.1f} ms",
             f"{graph['alone_ms']:.1f} ms",
             results.times(reference["alone_ms"] / graph["alone_ms"]),
-            "at least as fast, the same answers",
-            graph["alone_ms"] <= reference["alone_ms"] and graph["same"] == graph["of"],
+            "1.2×, the same answers",
+            reference["alone_ms"] >= 1.2 * graph["alone_ms"] and graph["same"] == graph["of"],
+            "Both multiply the same matrices; what differs is the time between the products.",
         ),
     ]
-    return results.stating(lambda _: aims)(result)
+
+
+conclusions = results.stating(aims)
 
 
 def table(result: dict) -> list[dict]:

@@ -1,4 +1,4 @@
-"""One folder with everything that a served classifier needs, each file known by its hash. Used by lessons 15 and 18.
+"""One folder with everything that a served classifier needs, each file known by its hash. Used by lesson 18 and the help desk.
 
     encoder.safetensors, config.json            the encoder
     tokenizer.json, tokenizer_config.json       its tokenizer

@@ -1,4 +1,4 @@
-"""A checklist for a service that runs: each point is tried from outside, as a client, and gets one line. Used by lesson 18.
+"""A checklist for a service that runs: each point is tried from outside, as a client, and gets one line. Used by benchmarks/serving.py.
 
 It says what was seen, not that a service is safe: a point that passes was tried in one way. Points that need more than an
 address (a way to restart, the log, the bundle) are left open where that is not given. Imports no torch.

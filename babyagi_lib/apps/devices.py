@@ -1,4 +1,4 @@
-"""Fine-tuning in several processes, and whether it comes to the same as in one. Used by lesson 18.
+"""Fine-tuning in several processes, and whether it comes to the same as in one. Used by benchmarks/serving.py.
 
     ACCELERATE_USE_CPU=true torchrun --standalone --nproc_per_node 2 -m babyagi_lib.apps.devices --out two.safetensors
     python -m babyagi_lib.apps.devices --out one.safetensors
