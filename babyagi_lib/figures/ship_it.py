@@ -68,7 +68,12 @@ def waiting(
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 3.3), constrained_layout=True)
     left.bar(np.arange(len(path)), path, 1.0, color=BLUE)
     left.axhline(served, color=ORANGE, linewidth=1.5)
-    left.set(xlabel="request", ylabel="wait, in mean service times", ylim=(0, 40), xlim=(-0.5, len(path) - 0.5))
+    left.set(
+        xlabel="request",
+        ylabel="wait, in mean service times",
+        ylim=(0, max(40, 1.05 * path.max())),
+        xlim=(-0.5, len(path) - 0.5),
+    )
     left.set_title(f"waits (mean, exact: {served:.2f})", fontsize=10)
     for (one, curve), colour, dash in zip(curves.items(), COLOURS, DASHES, strict=False):
         right.plot(loads, curve, dash, color=colour, linewidth=2.4 if one == spread else 1, label=f"variation {one:g}")
