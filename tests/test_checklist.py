@@ -95,7 +95,7 @@ def test_a_careless_service_fails_every_point_that_was_tried(running):
         "nobody sees another's texts": "another's: seen",
         "nothing is lost in a kill": "gone after a restart",
         "flags of cookies": "without httponly and samesite=strict",
-        "a limit on the rate": "600 requests at once are served",
+        "a limit on the rate": "1,530 requests, one after the other, are served",
         "errors tell nothing of the program": "with traces",
     }.items():
         assert seen in found[name].line, found[name]
