@@ -529,7 +529,7 @@ def checklists(folder: Path) -> list[dict]:
         words = {True: "yes", False: "NO", None: "-"}
         for one in found:
             rows.setdefault(one.name, {"check": one.name})[name] = words[one.passed]
-            rows[one.name][f"{name}: seen"] = one.line
+            rows[one.name][f"{name}: seen"] = one.line.partition(" File ")[0]  # no path of this machine
     return list(rows.values())
 
 

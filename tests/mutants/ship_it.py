@@ -208,7 +208,7 @@ POOLS = [
     (lambda s, m: pooled(s, m).mean(axis=0), "an array (texts, width)"),
     (lambda s, m: pooled(s, m).round(3), "you round to 3 decimals"),
     (fills_with_zeros, "changes the arrays"),
-    (lambda s, m: pooled(s, 1 - m), "NaN or infinity"),
+    (lambda s, m: np.full_like(pooled(s, m), np.nan), "NaN or infinity"),
 ]
 
 # --- the mean waiting time ---------------------------------------------------------------------------------------
