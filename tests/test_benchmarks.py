@@ -223,6 +223,17 @@ RESULTS = {  # every aim just met
             {"name": "the book alone", "seconds": 29.9},
         ]
     },
+    "serving": {
+        "runs": [{"name": "torch float32"}],
+        "server": [
+            {"name": "transformers' pipeline", "clients": 1, "rps": 100.0, "p99": 20.0, "same": 200, "of": 200},
+            {"name": "ours, ONNX float32", "clients": 1, "rps": 120.0, "p99": 15.0, "same": 200, "of": 200},
+        ],
+        "variants": [
+            {"name": "torch float32", "alone_ms": 10.0, "same": 480, "of": 480},
+            {"name": "ONNX float32", "alone_ms": 8.0, "same": 480, "of": 480},
+        ],
+    },
 }
 
 
@@ -242,7 +253,7 @@ def aims_in(folder: Path) -> list[measured.Aim]:
 
 def test_the_aims_of_made_up_results_are_met(tmp_path):
     found = aims_in(folder_of(RESULTS, tmp_path))
-    assert [aim.met for aim in found] == [True] * 24
+    assert [aim.met for aim in found] == [True] * 26
     by_work = {aim.work: aim for aim in found}
     tuning = by_work["fine-tuning on CoNLL-2003, three epochs, tokens/s and F1"]
     assert tuning.theirs == "100, 0.870" and tuning.ratio == "8.0×"
@@ -274,6 +285,10 @@ def test_the_aims_of_made_up_results_are_met(tmp_path):
         ("preferences", ["runs", 2, "memory_mb"], 10.1, "DPO on a small GPT, memory"),
         ("fetch", ["runs", 1, "steps_per_second"], 499_999, "Fetch-8x8-N3, steps/s"),
         ("fetch", ["runs", 2, "right"], 0.98, "Fetch-8x8-N3, right things"),
+        ("serving", ["server", 1, "rps"], 119.0, "serving a classifier, one client"),
+        ("serving", ["server", 1, "same"], 199, "serving a classifier, one client"),
+        ("serving", ["variants", 1, "alone_ms"], 8.4, "a classifier as an ONNX graph"),
+        ("serving", ["variants", 1, "same"], 479, "a classifier as an ONNX graph"),
         ("startup", ["runs", 2, "more_than_torch"], 0.11, "import babyagi_lib"),
         ("startup", ["runs", 3, "more_than_torch"], 0.11, "import babyagi_lib.training.loop"),
         ("startup", ["runs", 4, "seconds"], 0.3, "help of the tool"),

@@ -1,4 +1,4 @@
-"""One folder with everything that a served classifier needs, each file known by its hash. Used by lessons 15 and 18.
+"""One folder with everything that a served classifier needs, each file known by its hash. Used by lesson 18 and the help desk.
 
     encoder.safetensors, config.json            the encoder
     tokenizer.json, tokenizer_config.json       its tokenizer
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 ABOUT_FILE, CARD_FILE, ENCODER_FILE, HEAD_FILE = "bundle.json", "CARD.md", "encoder.safetensors", "head.safetensors"
 NEEDED = (CARD_FILE, ENCODER_FILE, HEAD_FILE, "config.json", "tokenizer.json", "tokenizer_config.json")
-KEYS = ("names", "temperature", "costs", "card", "versions", "files")
+KEYS = ("attention", "names", "temperature", "costs", "card", "versions", "files")
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
 
 
@@ -98,6 +98,8 @@ def save_bundle(
             (partial / CARD_FILE).write_text(_card(card, classifier.names, costs), encoding="utf-8")
             about = {
                 "format": FORMAT,
+                # The same weights give other last bits by another program for attention, which config.json does not name.
+                "attention": classifier.encoder.config._attn_implementation,
                 "names": classifier.names,
                 "temperature": classifier.temperature,
                 "costs": dict(costs),
@@ -172,7 +174,6 @@ def load_bundle(folder: str | Path, *, fingerprint: str | None = None) -> Bundle
     Raises:
         BundleError: as `check_files`; or the parts do not fit each other.
     """
-    import torch
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModel
 
@@ -185,8 +186,7 @@ def load_bundle(folder: str | Path, *, fingerprint: str | None = None) -> Bundle
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            attention = None if torch.cuda.is_available() else "eager"  # as load_encoder
-            encoder = AutoModel.from_config(config, attn_implementation=attention).float().eval()
+            encoder = AutoModel.from_config(config, attn_implementation=about["attention"]).float().eval()
             tokenizer = load_tokenizer(str(folder), str(folder))
         encoder.load_state_dict(load_file(folder / ENCODER_FILE))
         check_encoder(encoder, tokenizer, str(folder))

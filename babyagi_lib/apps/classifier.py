@@ -113,8 +113,7 @@ class TextClassifier(Served):
 
 def pieces(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """See `Served.pieces`."""
-    if isinstance(texts, str) or len(texts) == 0 or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"expected a list of one text or more, got {texts!r:.60}")
+    _check_texts(texts)
     ids = tokenizer(list(texts), truncation=True, max_length=longest_window(tokenizer))["input_ids"]
     batch = pad_batch([{"input_ids": found} for found in ids])
     return batch["input_ids"], batch["attention_mask"]
@@ -125,11 +124,16 @@ def in_batches(
 ) -> NDArray[np.float32]:
     """What `compute` makes of the texts, (texts, ...), in the order given; texts of similar length share a batch."""
     check_whole("batch", batch, 1)
-    if isinstance(texts, str) or len(texts) == 0:
-        raise ValueError(f"expected a list of one text or more, got {texts!r:.60}")
+    _check_texts(texts)
     order = np.argsort([len(text) for text in texts], kind="stable")
     found = [compute([texts[row] for row in order[start : start + batch]]) for start in range(0, len(order), batch)]
     return np.concatenate(found)[np.argsort(order)]
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    """Raise ValueError unless there is a text, and every entry is one."""
+    if isinstance(texts, str) or len(texts) == 0 or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"expected a list of one text or more, got {texts!r:.60}")
 
 
 def encode(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,10 @@ def search(
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler is {sampler!r}; expected one of {', '.join(SAMPLERS)}")
     _check_space(space)
+    if storage in ("sqlite://", "sqlite:///", "sqlite:///:memory:"):
+        raise ValueError(
+            f"storage is {storage!r}, which is forgotten at once; give a file, such as 'sqlite:///search.db'"
+        )
     plan = {"seed": seed, "sampler": sampler, "space": {key: list(values) for key, values in space.items()}}
     study = _study(storage, name, plan)
     _line_up(study, trials)
@@ -187,6 +192,19 @@ def _study(storage: str, name: str, plan: dict | None = None) -> Study:
     return study
 
 
+def _one_at_a_time(storage: str) -> AbstractContextManager:
+    """What lets one process at a time take a trial, where the database does not.
+
+    Optuna asks the database to lock the row of the trial that it takes (SELECT ... FOR UPDATE). SQLite has no locks on rows and
+    ignores that: now and then, two processes get the same trial.
+    """
+    from filelock import FileLock
+    from sqlalchemy import make_url
+
+    where = make_url(storage)
+    return FileLock(f"{where.database}.lock") if where.get_backend_name() == "sqlite" else nullcontext()
+
+
 def _states(*names: str) -> tuple:
     from optuna.trial import TrialState
 
@@ -206,7 +224,8 @@ def _work(objective: Objective, space: dict[str, Any], storage: str, name: str, 
     """Compute trials until none is in line."""
     study, (waiting, failed) = _study(storage, name, plan), _states("WAITING", "FAIL")
     while study.get_trials(deepcopy=False, states=(waiting,)):
-        trial = study.ask()
+        with _one_at_a_time(storage):
+            trial = study.ask()
         place = trial.user_attrs.get("place")
         if place is None:  # another process was faster, and Optuna has made a new trial, which nobody asked for
             study.tell(trial, state=failed)
