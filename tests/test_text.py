@@ -36,9 +36,7 @@ sentences = st.lists(
 @example([(["\u200b", "Accra"], ["B-PER", "B-LOC"])], 3)
 @example([(["x1" * 49], ["B-PER"])], 10)
 @example([([], [])], 10)
-@settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_alignment_round_trip_is_exact(tokenizer, corpus, max_pieces):
     """A model that predicts every label right gives back every tag of every word, however it had to be cut."""
     encoded = wordpieces.encode([w for w, _ in corpus], [t for _, t in corpus], NAMES, tokenizer, max_pieces)
@@ -52,9 +50,7 @@ def test_alignment_round_trip_is_exact(tokenizer, corpus, max_pieces):
 
 
 @given(st.lists(st.lists(words, min_size=1, max_size=20), min_size=1, max_size=3))
-@settings(
-    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_encoding_without_tags_still_finds_every_word(tokenizer, corpus):
     encoded = wordpieces.encode(corpus, None, NAMES, tokenizer, 20)
     answers = one_hot([[3] * len(window["input_ids"]) for window in encoded.windows])
