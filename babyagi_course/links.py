@@ -30,7 +30,8 @@ INSTALLATION = """\
 import importlib.util
 
 if importlib.util.find_spec("babyagi_lib") is None:
-    %pip install --quiet "babyagi-course @ {origin}\""""
+    %pip install --quiet "{package} @ {origin}\""""
+INSTALLED = re.compile(rf'"({PACKAGE}(\[\w+\])?) @ ')  # with the extra that a lesson needs
 
 REPOSITORY = re.compile(r"https://github\.com/([a-zA-Z0-9][a-zA-Z0-9-]*)/([\w.-]*[\w-])", re.ASCII)
 HUB = re.compile(r"https?://[\w.-]+(:\d+)?(/[\w.~-]+)*", re.ASCII)
@@ -295,7 +296,9 @@ def _notebook(lesson: Lesson, old: Links, new: Links) -> str:
     first = notebook["cells"][0]
     if not LAUNCH.search(source(first)):
         raise CourseError(f"{lesson.path}: expected <!-- launch --><!-- /launch --> in the first cell")
-    _write(_installation(notebook, lesson), INSTALLATION.format(origin=new.origin))
+    cell = _installation(notebook, lesson)
+    package = INSTALLED.search(source(cell))
+    _write(cell, INSTALLATION.format(package=package[1] if package else PACKAGE, origin=new.origin))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             _write(cell, _moved(source(cell), old, new))

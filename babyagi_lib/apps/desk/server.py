@@ -304,11 +304,11 @@ def _add_customer(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/api/conversation")
     async def begin(request: Request, response: Response) -> dict:
-        """The conversation of the cookie, or a new one."""
+        """The conversation of the cookie, or a new one; the cookie is good for another day."""
         token = request.cookies.get(COOKIE, "")
         if await desk.write(talk.store.find, token) is None:
             token = await desk.write(talk.store.start, WELCOME)
-            desk.cookie(response, COOKIE, token, "/api")
+        desk.cookie(response, COOKIE, token, "/api")
         found = await desk.write(talk.store.find, token)
         return await desk.write(talk.view, found.id)
 
