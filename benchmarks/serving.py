@@ -501,7 +501,7 @@ def checklists(folder: Path) -> list[dict]:
     store = folder / "desk.sqlite"
     careless = [str(Path(__file__).parents[1] / "tests" / "checked_server.py"), "careless"]
     tried = {
-        "the help desk": (
+        "help desk": (
             "desk",
             checklist.desk_service,
             {"log": lambda: decisions(store), "bundle": folder / "bundle"},
