@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import SimpleNamespace
@@ -449,7 +450,7 @@ def test_the_guard_knows_one_call_for_ones_own_conversation():
 def test_the_gate_of_lesson_13_reads_the_log(tmp_path):
     """Customers whose wish is known: what the log says of other policies is compared with what they would have earned."""
     app, _ = desk(tmp_path, explore=0.6)
-    talk, agent, rng = app.talk, WordAgent(), np.random.default_rng(0)
+    talk, agent, rng = replace(app.talk, seed=0), WordAgent(), np.random.default_rng(0)
     talk.store.db.execute("PRAGMA synchronous=OFF")  # nothing is killed here
     intents, would = agent.names[:-1], []
     for i in range(700):

@@ -65,7 +65,7 @@ def test_every_notebook_opens_and_installs_its_own_version(checkout):
     for name, notebook in notebooks(checkout).items():
         first = source(notebook["cells"][0])
         assert first.startswith("# ") and first.index("<!-- launch -->") < 200, f"{name}: right under the title"
-        (installation,) = [c for c in notebook["cells"] if "find_spec" in source(c)]
+        (installation,) = [c for c in notebook["cells"] if 'find_spec("babyagi_lib")' in source(c)]
         for text in (first, source(installation)):
             assert set(re.findall(r"(?<=[/@])v\d+\.[\w.]*\w", text)) == {f"v{VERSION}"}, name
 
