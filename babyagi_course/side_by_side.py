@@ -146,4 +146,5 @@ def _kill(process: BaseProcess) -> None:
     for child in family:
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    psutil.wait_procs(family)
+    # Not for ever: what was killed keeps its number until its new parent, the system's first process, has collected it.
+    psutil.wait_procs(family, timeout=10)
