@@ -75,6 +75,11 @@ class Lesson:
         return heading[1]
 
     @property
+    def short_title(self) -> str:
+        """The title up to its first colon or question mark, such as "Lesson 4. Finding names"."""
+        return re.match(r"[^:?]*\??", self.title)[0]
+
+    @property
     def kernelspec(self) -> dict[str, str]:
         """The notebook's `kernelspec`: which kernel it is for, with its language.
 

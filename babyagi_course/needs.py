@@ -57,7 +57,7 @@ def drawing(lessons: list[Lesson]) -> str:
                 left = LINE - min(0.62 * (end - y[other]), LINE + 20)
                 path = f"M{LINE - DOT} {y[other]} C{left:.0f} {y[other]} {left:.0f} {end} {LINE - DOT - 1} {end}"
                 arcs.append(f'<path class="arrow" marker-end="url(#needed)" d="{path}"/>')
-        title = lesson.title.removeprefix("Lesson ").partition(":")[0]
+        title = lesson.short_title.removeprefix("Lesson ")
         rows.append(
             f'<circle class="thing" cx="{LINE}" cy="{end}" r="{DOT}"/><a href="notebooks/{lesson.name}.html">'
             f'<text class="lesson" x="{LINE + 14}" y="{end + 5}">{html.escape(title)}</text></a>'

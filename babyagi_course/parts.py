@@ -259,8 +259,8 @@ def _bars(path: Path) -> dict[str, Any]:
 
 
 def _link(lesson: Lesson) -> str:
-    """A link to a lesson by the first half of its title, such as "Lesson 4. Finding names"."""
-    return f"[{lesson.title.partition(':')[0]}](notebooks/{lesson.path.name})"
+    """A link to a lesson by its short title."""
+    return f"[{lesson.short_title}](notebooks/{lesson.path.name})"
 
 
 def _memory(cost: dict) -> str:

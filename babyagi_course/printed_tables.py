@@ -1,8 +1,8 @@
 """Tables in what a cell printed: columns that a program aligned with spaces become columns of HTML.
 
 In a notebook the spaces are enough. On a page they are not: a line that does not fit is broken or scrolls, and a screen
-reader cannot tell the columns. Only a listing with a head and with numbers under it is taken for a table; whatever is in
-doubt stays as it was printed.
+reader cannot tell the columns. Only a listing with a head, and with numbers or with yes and no under it, is taken for a table;
+whatever is in doubt stays as it was printed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ NUMBER = re.compile(r"[-+]?(\d|\.\d|nan\b|inf\b)")
 DECIMAL = re.compile(r"[-+]?\d*\.\d")
 NAMES = re.compile(r"\S+(?: \S+)*")  # in a head, two spaces or more are between the columns
 ROWS = 3  # with the head
+ANSWERS = ({"yes", "no"}, {"yes", "no", "-"})  # one of the first is there, and nothing but the second
 
 
 def parts(text: str) -> list[str | list[list[str]]]:
@@ -72,11 +73,13 @@ def _table(lines: list[str]) -> tuple[int, list[list[str]]]:
 
 
 def _has_head(rows: list[list[str]]) -> bool:
-    """Whether the first row names what is below it: there are numbers below, and it has not the form of the other rows."""
+    """Whether the first row names what is below it: numbers or answers are below, and it has not the form of the other rows."""
     columns = [(name, [cell for cell in cells if cell]) for name, *cells in zip(*rows, strict=True)][1:]
     forms = [(_form(name), set(map(_form, cells))) for name, cells in columns]
     numbers = any(all(NUMBER.match(cell) for cell in cells) for _, cells in columns)
-    return numbers and all(name and name not in below and not DECIMAL.match(name) for name, below in forms)
+    said = [{cell.lower() for cell in cells} for _, cells in columns]
+    answers = any(cells & ANSWERS[0] and cells <= ANSWERS[1] for cells in said)
+    return (numbers or answers) and all(name and name not in below and not DECIMAL.match(name) for name, below in forms)
 
 
 def _form(cell: str) -> str:

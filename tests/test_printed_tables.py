@@ -70,6 +70,11 @@ def test_a_listing_in_doubt_stays_as_it_was_printed(text):
     assert not any(isinstance(part, list) for part in parts(text))
 
 
+def test_a_listing_of_yes_and_no_is_a_table():
+    text = "check       desk  other\nhealth       yes  NO\na limit      yes  -"
+    assert parts(text) == [[["check", "desk", "other"], ["health", "yes", "NO"], ["a limit", "yes", "-"]]]
+
+
 def test_a_table_of_html_has_a_head_and_columns_of_numbers():
     made = as_html([["", "loss", "kind"], ["a < b", "0.50", "x"], ["c", "nan", ""]])
     assert made.startswith('<table class="printed"><thead><tr><td></td><th scope="col" class="number">loss</th>')

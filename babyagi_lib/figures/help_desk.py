@@ -87,7 +87,7 @@ def rules(found: Mapping[str, NDArray]) -> None:
         colour = BLUE if "Bayes" in name else GREEN if "oracle" in name else GREY
         axis.plot([mean.low, mean.high], [place, place], color=colour, linewidth=4, solid_capstyle="butt")
         axis.plot(mean.estimate, place, "o", color=colour)
-        axis.text(mean.high + 0.06, place, f"{mean.estimate:.2f}", va="center", fontsize=9)
+        axis.text(mean.high + 0.1, place, f"{mean.estimate:.2f}", va="center", fontsize=9)
         described.append(f"{name} {mean.estimate:.2f} [{mean.low:.2f}, {mean.high:.2f}]")
     axis.set_yticks(range(len(found)), list(found))
     axis.invert_yaxis()
