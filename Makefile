@@ -14,7 +14,7 @@ course: .venv/ready  ## run every lesson and build the book
 	$(BIN)/babyagi course
 
 test: .venv/tested  ## everything CI runs
-	$(BIN)/python -m pytest -n 2 --max-worker-restart=0
+	$(BIN)/python -m pytest -n 3 --max-worker-restart=0
 
 test-oldest:  ## the tests with every direct dependency at the lower bound of its range
 	$(PYTHON) -m venv --clear .venv-oldest
@@ -22,13 +22,13 @@ test-oldest:  ## the tests with every direct dependency at the lower bound of it
 	.venv-oldest/bin/python tests/bounds.py oldest >.venv-oldest/constraints.txt
 	.venv-oldest/bin/python -m pip install --quiet -c .venv-oldest/constraints.txt -e ".[dev]"
 	.venv-oldest/bin/python tests/bounds.py installed
-	BABYAGI_VERSIONS=oldest .venv-oldest/bin/python -m pytest -n 2 --max-worker-restart=0
+	BABYAGI_VERSIONS=oldest .venv-oldest/bin/python -m pytest -n 3 --max-worker-restart=0
 
 test-newest:  ## the tests with the newest versions that the ranges allow
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[dev]"
 	.venv-newest/bin/python tests/bounds.py installed
-	BABYAGI_VERSIONS=newest .venv-newest/bin/python -m pytest -n 2 --max-worker-restart=0
+	BABYAGI_VERSIONS=newest .venv-newest/bin/python -m pytest -n 3 --max-worker-restart=0
 
 test-pythons: .venv/tested  ## install the course with the oldest and the newest Python found here, and run lesson 0 (minutes, gigabytes)
 	BABYAGI_PYTHONS=1 $(BIN)/python -m pytest tests/test_installation.py -k really

@@ -123,8 +123,7 @@ def test_the_rule_of_a_cost_that_is_nothing():
 def test_tuning_finds_the_cheapest_pair(seed, n, costs):
     """Against every pair of thresholds, tried one by one."""
     p, labels = beliefs(seed, n)
-    p = np.round(p, 1) + 1e-3  # with equal values among them
-    p /= p.sum(axis=1, keepdims=True)
+    p = np.random.default_rng(seed).multinomial(64, p) / 64  # exact in binary, with equal values among them
     true = decisions.true_costs(p, labels, costs)
     first, among = decisions.masses(p, costs)
 
