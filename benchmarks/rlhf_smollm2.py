@@ -9,7 +9,7 @@ learns by the exact gradient and by GRPO, with the lesson's loop. There is one w
 
 All notes and answers are read at once, and what they have in common only once: each token stands in a tree and attends to
 those before it in its own text. The trained policies then decide about other notes, too. The result goes to
-`rlhf_smollm2.json` beside this file; lesson 9 reads it. About ten minutes on one thread and 3 GB of memory.
+`rlhf_smollm2.json` beside this file; the results page shows it. About ten minutes on one thread and 3 GB of memory.
 """
 
 from __future__ import annotations
