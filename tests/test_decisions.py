@@ -55,7 +55,7 @@ def test_chow_is_bayes_where_asking_is_too_dear(seed, wrong, hand_over):
     p, _ = beliefs(seed)
     costs = Costs(wrong, 1000.0, hand_over)
     assert np.array_equal(decisions.bayes(p, costs), decisions.chow(p, costs))
-    at, first = decisions.chow_threshold(costs), p.max(axis=1)
+    at, first = 1 - hand_over / wrong, p.max(axis=1)  # Chow's threshold
     clear = np.abs(first - at) > 1e-9
     assert np.array_equal((first >= at)[clear], (decisions.chow(p, costs) == ANSWER)[clear])
 
@@ -110,8 +110,6 @@ def test_with_calibrated_probabilities_the_rule_predicts_its_cost():
 def test_the_rule_of_a_cost_that_is_nothing():
     p, _ = beliefs(1)
     assert (decisions.bayes(p, Costs(wrong=0)) == ANSWER).all() and (decisions.chow(p, Costs(wrong=0)) == ANSWER).all()
-    assert decisions.chow_threshold(Costs(wrong=0)) == 0 and decisions.chow_threshold(Costs(wrong=2, hand_over=3)) == 0
-    assert decisions.chow_threshold(Costs(wrong=10, hand_over=3)) == pytest.approx(0.7)
     assert (decisions.bayes(p, Costs(hand_over=0)) != ASK).all()
 
 

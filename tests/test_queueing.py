@@ -36,13 +36,6 @@ def test_the_mean_wait_is_that_of_the_textbook():
     assert queueing.mean_wait(0.5, 1, 0.25) == pytest.approx(0.625)
 
 
-def test_a_share_of_customers_waits_no_longer():
-    wait = queueing.mm1_wait(0.8, 1, 0.99)
-    assert 1 - 0.8 * math.exp(-(1 - 0.8) * wait) == pytest.approx(0.99)
-    assert queueing.mm1_wait(0.8, 1, 0.15) == queueing.mm1_wait(0, 1, 0.99) == 0
-    assert queueing.mm1_wait(0.08, 10, 0.99) == pytest.approx(10 * wait)
-
-
 @pytest.mark.parametrize("variance", [0.0, 0.25, 1.0, 3.0])
 def test_simulated_waits_have_the_mean_of_pollaczek_and_khinchine(variance):
     rng = np.random.default_rng(0)
@@ -54,11 +47,12 @@ def test_simulated_waits_have_the_mean_of_pollaczek_and_khinchine(variance):
 
 
 def test_simulated_waits_of_exponential_services_have_the_exact_quantiles():
+    """In an M/M/1 queue with load r nobody waits longer than t with probability 1 - r exp(-(1 - r) t)."""
     rng = np.random.default_rng(1)
     waits = queueing.poisson_queue(0.6, queueing.gamma_services(1.0, 1.0, (600, 2000), rng), rng)[:, 200:]
     assert np.mean(waits == 0) == pytest.approx(0.4, abs=0.01)
-    for share in (0.5, 0.9, 0.99):
-        assert np.mean(waits <= queueing.mm1_wait(0.6, 1.0, share)) == pytest.approx(share, abs=0.01)
+    for longest in (1, 3, 10):
+        assert np.mean(waits <= longest) == pytest.approx(1 - 0.6 * math.exp(-0.4 * longest), abs=0.01)
 
 
 def test_the_interval_is_that_of_independent_runs():
@@ -79,8 +73,6 @@ def test_the_interval_is_that_of_independent_runs():
         lambda: queueing.mean_wait(-1, 1, 0),
         lambda: queueing.mean_wait(1, 0, 0),
         lambda: queueing.mean_wait(0.5, 1, -1),
-        lambda: queueing.mm1_wait(1, 1, 0.9),
-        lambda: queueing.mm1_wait(0.5, 1, 1),
         lambda: queueing.poisson_queue(0, [[1.0]], np.random.default_rng(0)),
         lambda: queueing.mean_of_waits([1.0, 2.0]),
         lambda: queueing.mean_of_waits([[1.0], [2.0]], skip=1),

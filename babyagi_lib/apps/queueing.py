@@ -83,28 +83,6 @@ def mean_wait(rate: float, mean: float, variance: float) -> float:
     return math.inf if load >= 1 else rate * (variance + mean**2) / (2 * (1 - load))
 
 
-def mm1_wait(rate: float, mean: float, share: float) -> float:
-    """The wait that a share of customers does not exceed, where services are exponential (M/M/1).
-
-    A customer need not wait with probability `1 - load`; otherwise the wait is exponential with mean `mean / (1 - load)`.
-
-    Args:
-        rate: arrivals in a unit of time.
-        mean: of a service.
-        share: such as 0.99, below 1.
-
-    Raises:
-        ValueError: a number is out of its range, or the load is 1 or more.
-    """
-    check_number("rate", rate, 0)
-    check_number("mean", mean, 0, above=True)
-    check_number("share", share, 0, 1)
-    load = rate * mean
-    if load >= 1 or share == 1:
-        raise ValueError(f"a load of {load:g} and a share of {share:g}; expected both below 1")
-    return max(0.0, mean / (1 - load) * math.log(load / (1 - share))) if load else 0.0
-
-
 def mean_of_waits(waits: ArrayLike, skip: int = 0) -> Interval:
     """The mean wait over independent runs with its 95% interval.
 

@@ -101,16 +101,11 @@ def bayes(probabilities: ArrayLike, costs: Costs, outside: int | None = None) ->
     return expected_costs(probabilities, costs, outside).argmin(axis=1)
 
 
-def chow_threshold(costs: Costs) -> float:
-    """The least probability at which an answer costs no more than handing over, 0 if it never does.
-
-    An answer costs `wrong` (1 - p) in expectation, handing over `hand_over`: equal at p = 1 - `hand_over` / `wrong`.
-    """
-    return max(0.0, 1 - costs.hand_over / costs.wrong) if costs.wrong > 0 else 0.0
-
-
 def chow(probabilities: ArrayLike, costs: Costs, outside: int | None = None) -> NDArray[np.int64]:
-    """Chow's rule, which never asks back: answer or hand over, whichever has the lower expected cost. (messages,)"""
+    """Chow's rule, which never asks back: answer or hand over, whichever has the lower expected cost. (messages,)
+
+    An answer costs `wrong` (1 - p), so it is given from p = 1 - `hand_over` / `wrong` on.
+    """
     expected = expected_costs(probabilities, costs, outside)
     return np.where(expected[:, ANSWER] <= expected[:, HAND_OVER], ANSWER, HAND_OVER)
 

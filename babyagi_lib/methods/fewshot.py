@@ -26,6 +26,7 @@ from babyagi_lib.training.loop import fit
 from babyagi_lib.training.prediction import predict
 
 if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PROBE_C = 30.0  # inverse strength of the linear probe's penalty: vectors of length one are small numbers
@@ -145,12 +146,16 @@ def linear_probe(support: np.ndarray, labels: Sequence[str], queries: np.ndarray
     Raises:
         ValueError: there is one class only.
     """
+    return logistic_regression(support, _two_or_more(labels), C).predict_proba(queries)
+
+
+def logistic_regression(vectors: np.ndarray, labels: np.ndarray, C: float) -> LogisticRegression:
+    """The fitted classifier: labels of two classes or more, and the inverse strength of the penalty on the weights."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    labels = _two_or_more(labels)
     with threadpool_limits(1):  # so small a problem takes several threads longer, most of it in waiting for each other
-        return LogisticRegression(C=C, max_iter=1000).fit(support, labels).predict_proba(queries)
+        return LogisticRegression(C=C, max_iter=1000).fit(vectors, labels)
 
 
 def accuracy(scores: np.ndarray, truth: Sequence[str], classes: Sequence[str]) -> float:

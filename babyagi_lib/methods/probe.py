@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from babyagi_lib.basics.arguments import check_number, check_whole
 from babyagi_lib.basics.streams import stream_seed
-from babyagi_lib.methods.fewshot import PROBE_C
+from babyagi_lib.methods.fewshot import PROBE_C, logistic_regression
 from babyagi_lib.methods.sensing import best_temperature
 
 
@@ -121,12 +121,8 @@ def halves(labels: ArrayLike, seed: int) -> tuple[NDArray, NDArray]:
 
 
 def _fit(vectors: NDArray, labels: NDArray, C: float) -> Probe:
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
     check_number("C", C, 0, above=True)
-    with threadpool_limits(1):  # one order of additions on every machine, and no waiting of threads for each other
-        fitted = LogisticRegression(C=C, max_iter=1000).fit(vectors, labels)
+    fitted = logistic_regression(vectors, labels, C)
     weights, bias = fitted.coef_.T, fitted.intercept_
     if len(fitted.classes_) == 2:  # one column there: the logit of the second class against the first
         weights, bias = np.hstack([0 * weights, weights]), np.array([0.0, bias[0]])

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from babyagi_lib.basics.arguments import check_whole
 from babyagi_lib.methods.fewshot import linear_probe
 from babyagi_lib.sources.headlines import SENTIMENTS
+from babyagi_lib.training.losses import wilson
 
 # Beginnings of words. Written for this course by the same hand as its headlines, so it fits them better than others.
 _NEGATIVE = (
@@ -103,7 +104,7 @@ def out_of_fold(features: NDArray, labels: Sequence[str], folds: int, rng: np.ra
 
 
 def rate(hits: ArrayLike) -> Rate:
-    """The share of true entries with Wilson's 95% interval (1927, https://doi.org/10.1080/01621459.1927.10502953).
+    """The share of true entries with Wilson's 95% interval.
 
     Raises:
         ValueError: there is no entry.
@@ -111,10 +112,7 @@ def rate(hits: ArrayLike) -> Rate:
     hits = np.asarray(hits, bool)
     if hits.size == 0:
         raise ValueError("a share of nothing: there is no entry")
-    n, share = hits.size, float(hits.mean())
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * float(np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)))
-    return Rate(share, max(0.0, middle - half), min(1.0, middle + half), n)
+    return Rate(float(hits.mean()), *wilson(int(hits.sum()), hits.size, Z), hits.size)
 
 
 def sensitivity_specificity(flagged: ArrayLike, negative: ArrayLike) -> tuple[Rate, Rate]:
