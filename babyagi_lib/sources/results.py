@@ -1,4 +1,4 @@
-"""Measurements that ship with the course, for lessons that show what takes too long to run. Used by lessons 02, 04 to 06 and 09."""
+"""Measurements that ship with the course, for lessons that show what takes too long to run. Used by lessons 02, 04 to 06, and later ones."""
 
 from __future__ import annotations
 
